@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Kernels and engine are optimised in every configuration, so that `swift run` (a debug build)
+// trains at nearly release speed. Validation happens above the kernels and stays on.
+let kernelFlags: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
+let engineFlags: [SwiftSetting] = [.unsafeFlags(["-O"])]
+
+#if arch(x86_64)
+    let wideKernels: [Target] = [
+        .target(
+            name: "KernelsAVX2", dependencies: ["Kernels"],
+            swiftSettings: [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3"])]),
+        .target(
+            name: "KernelsAVX512", dependencies: ["Kernels"],
+            swiftSettings: [
+                .unsafeFlags([
+                    "-Ounchecked", "-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512",
+                ])
+            ]),
+    ]
+#else
+    let wideKernels: [Target] = []
+#endif
+let kernelModules: [Target.Dependency] =
+    ["Kernels", "KernelsBaseline", "CPUFeatures"] + wideKernels.map { .byName(name: $0.name) }
+
+let package = Package(
+    name: "tapestry",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Tapestry", targets: ["Tapestry", "nn", "optim", "data", "vision"]),
+        .executable(name: "mnist-cnn", targets: ["mnist-cnn"]),
+    ],
+    targets: [
+        .target(name: "CPUFeatures"),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "Kernels", swiftSettings: kernelFlags),
+        .target(name: "KernelsBaseline", dependencies: ["Kernels"], swiftSettings: kernelFlags),
+        .target(name: "Tapestry", dependencies: kernelModules, swiftSettings: engineFlags),
+        .target(name: "nn", dependencies: ["Tapestry"], swiftSettings: engineFlags),
+        .target(name: "optim", dependencies: ["Tapestry", "nn"], swiftSettings: engineFlags),
+        .target(name: "data", dependencies: ["Tapestry"], swiftSettings: engineFlags),
+        .target(
+            name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
+            resources: [.copy("Resources/mnist")], swiftSettings: engineFlags),
+        .executableTarget(
+            name: "mnist-cnn", dependencies: ["Tapestry", "nn", "optim", "data", "vision"],
+            path: "Examples/mnist-cnn"),
+        .testTarget(name: "KernelsTests", dependencies: kernelModules, path: "Tests/KernelsTests"),
+        .testTarget(
+            name: "TapestryTests", dependencies: ["Tapestry", "nn", "optim", "data", "vision"],
+            path: "Tests/TapestryTests"),
+    ] + wideKernels
+)

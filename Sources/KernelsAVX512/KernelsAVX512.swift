@@ -1,0 +1,41 @@
+// AVX512: the vector types of this instruction set and the kernel tables made of them. Nothing else lives here.
+import Kernels
+
+/// Float vectors of 16 lanes.
+@usableFromInline
+enum AVX512Float: ISA {
+    @usableFromInline typealias Scalar = Float
+    @usableFromInline typealias V = SIMD16<Float>
+    @inlinable @inline(__always)
+    static func fma(_ acc: inout V, _ a: V, _ b: V) { acc.addProduct(a, b) }
+    @inlinable @inline(__always)
+    static func select(_ a: V, lessThan b: V, _ yes: V, _ no: V) -> V { no.replacing(with: yes, where: a .< b) }
+    @inlinable @inline(__always)
+    static func max(_ a: V, _ b: V) -> V { a.replacing(with: b, where: a .< b) }
+    @inlinable @inline(__always)
+    static func min(_ a: V, _ b: V) -> V { a.replacing(with: b, where: b .< a) }
+    @inlinable @inline(__always)
+    static func sqrt(_ a: V) -> V { a.squareRoot() }
+}
+
+/// Double vectors of 8 lanes.
+@usableFromInline
+enum AVX512Double: ISA {
+    @usableFromInline typealias Scalar = Double
+    @usableFromInline typealias V = SIMD8<Double>
+    @inlinable @inline(__always)
+    static func fma(_ acc: inout V, _ a: V, _ b: V) { acc.addProduct(a, b) }
+    @inlinable @inline(__always)
+    static func select(_ a: V, lessThan b: V, _ yes: V, _ no: V) -> V { no.replacing(with: yes, where: a .< b) }
+    @inlinable @inline(__always)
+    static func max(_ a: V, _ b: V) -> V { a.replacing(with: b, where: a .< b) }
+    @inlinable @inline(__always)
+    static func min(_ a: V, _ b: V) -> V { a.replacing(with: b, where: b .< a) }
+    @inlinable @inline(__always)
+    static func sqrt(_ a: V) -> V { a.squareRoot() }
+}
+
+/// The kernels of this instruction set for Float.
+public let avx512Float = KernelTable(AVX512Float.self, name: "avx512")
+/// The kernels of this instruction set for Double.
+public let avx512Double = KernelTable(AVX512Double.self, name: "avx512")
