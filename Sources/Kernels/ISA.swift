@@ -7,8 +7,10 @@
 /// Comparisons on a SIMD type that is known only through a protocol become lane-by-lane loops even after
 /// specialisation, so everything that compares is a requirement here, written on the concrete vector type.
 public protocol ISA: SendableMetatype {
-    associatedtype Scalar: BinaryFloatingPoint & SIMDScalar & Sendable
+    associatedtype Scalar: RealScalar
     associatedtype V: SIMD where V.Scalar == Scalar
+    /// Integers of the scalar's width, as many as a vector has lanes: for work on exponents and signs.
+    associatedtype Bits: SIMD where Bits.Scalar: FixedWidthInteger
 
     /// `acc += a * b`, fused where the instruction set has it.
     static func fma(_ acc: inout V, _ a: V, _ b: V)
@@ -18,8 +20,18 @@ public protocol ISA: SendableMetatype {
     static func max(_ a: V, _ b: V) -> V
     /// Lane-wise minimum: `b < a ? b : a`, so that NaN in `a` stays and NaN in `b` is passed over.
     static func min(_ a: V, _ b: V) -> V
+    /// Lane-wise maximum that is NaN where either is.
+    static func maximum(_ a: V, _ b: V) -> V
+    /// Lane-wise minimum that is NaN where either is.
+    static func minimum(_ a: V, _ b: V) -> V
     /// Lane-wise square root, correctly rounded.
     static func sqrt(_ a: V) -> V
+    /// Lane-wise e^a.
+    static func exp(_ a: V) -> V
+    /// Lane-wise natural logarithm.
+    static func log(_ a: V) -> V
+    /// Lane-wise hyperbolic tangent.
+    static func tanh(_ a: V) -> V
 }
 
 extension ISA {
@@ -47,5 +59,33 @@ extension ISA {
     @inlinable @inline(__always)
     public static func broadcast(_ pointer: UnsafeRawPointer, _ index: Int) -> V {
         V(repeating: pointer.load(fromByteOffset: index &* MemoryLayout<Scalar>.size, as: Scalar.self))
+    }
+}
+
+extension ISA {
+    /// The first `count` lanes from memory, zeros behind them: the end of a row, without reading past it.
+    @inlinable @inline(__always)
+    public static func loadPartial(_ pointer: UnsafeRawPointer, _ index: Int, _ count: Int) -> V {
+        var value = V.zero
+        for lane in 0..<count {
+            value[lane] = pointer.load(fromByteOffset: (index &+ lane) &* scalarSize, as: Scalar.self)
+        }
+        return value
+    }
+
+    /// The first `count` lanes to memory, nothing behind them.
+    @inlinable @inline(__always)
+    public static func storePartial(_ value: V, _ pointer: UnsafeMutableRawPointer, _ index: Int, _ count: Int) {
+        for lane in 0..<count {
+            pointer.storeBytes(of: value[lane], toByteOffset: (index &+ lane) &* scalarSize, as: Scalar.self)
+        }
+    }
+
+    /// `f` on each lane: for functions that have no vector form.
+    @inlinable @inline(__always)
+    public static func lanes(_ a: V, _ f: (Scalar) -> Scalar) -> V {
+        var result = a
+        for lane in 0..<V.scalarCount { result[lane] = f(a[lane]) }
+        return result
     }
 }

@@ -1,13 +1,99 @@
 // The functions that an instruction set offers for one scalar type; the engine calls kernels only through it.
+//
+// Each entry is a function of untyped pointers to the table's scalar type, specialised in the module of its instruction
+// set. Counts and strides are in scalars.
 
-/// All kernels of one instruction set for one scalar type, as specialised functions.
+/// All kernels of one instruction set for one scalar type.
 public struct KernelTable: Sendable {
+    public typealias Pointer = UnsafeRawPointer
+    public typealias MutablePointer = UnsafeMutableRawPointer
+
     /// Name of the instruction set: "baseline", "avx2" or "avx512".
     public let name: String
 
-    /// Instantiates every kernel for `I`. Called once in each instruction set's module, where it is specialised.
+    /// (op, count, x, x's stride, y, y's stride): `y = op(x)`.
+    public let unary: @Sendable (UnaryOp, Int, Pointer, Int, MutablePointer, Int) -> Void
+    /// (op, count, a, a's stride, b, b's stride, y, y's stride): `y = a op b`.
+    public let binary: @Sendable (BinaryOp, Int, Pointer, Int, Pointer, Int, MutablePointer, Int) -> Void
+    /// (op, count, a, a's stride, b, b's stride, y): `y = a op b` as 0 or 1.
+    public let compare: @Sendable (CompareOp, Int, Pointer, Int, Pointer, Int, UnsafeMutablePointer<UInt8>) -> Void
+    /// (count, condition, its stride, a, a's stride, b, b's stride, y): `y = condition ? a : b`.
+    public let select: @Sendable (Int, UnsafePointer<UInt8>, Int, Pointer, Int, Pointer, Int, MutablePointer) -> Void
+    /// (count, value, y): `y = value`.
+    public let fill: @Sendable (Int, Double, MutablePointer) -> Void
+
+    /// (op, outer, length, inner, x, y): reduction of the middle axis.
+    public let reduce: @Sendable (ReduceOp, Int, Int, Int, Pointer, MutablePointer) -> Void
+    /// (largest, outer, length, inner, x, indices): place of the extreme along the middle axis.
+    public let argReduce: @Sendable (Bool, Int, Int, Int, Pointer, UnsafeMutablePointer<Int64>) -> Void
+    /// (logarithm, outer, length, inner, x, y).
+    public let softmax: @Sendable (Bool, Int, Int, Int, Pointer, MutablePointer) -> Void
+    /// (logarithm, outer, length, inner, dy, y, dx).
+    public let softmaxBackward: @Sendable (Bool, Int, Int, Int, Pointer, Pointer, MutablePointer) -> Void
+
+    /// Matrix product.
+    public let gemm: @Sendable (GEMMArguments) -> Void
+
+    /// (shape, x, w, bias, relu, y).
+    public let convolutionForward:
+        @Sendable (ConvolutionShape, Pointer, Pointer, Pointer?, Bool, MutablePointer) -> Void
+    /// (shape, dy, w, dx).
+    public let convolutionBackwardData: @Sendable (ConvolutionShape, Pointer, Pointer, MutablePointer) -> Void
+    /// (shape, x, dy, dw, dbias).
+    public let convolutionBackwardWeights:
+        @Sendable (ConvolutionShape, Pointer, Pointer, MutablePointer, MutablePointer?) -> Void
+
+    /// (shape, x, y, winners).
+    public let maxPoolForward: @Sendable (PoolingShape, Pointer, MutablePointer, MutablePointer?) -> Void
+    /// (shape, dy, winners, dx).
+    public let maxPoolBackward: @Sendable (PoolingShape, Pointer, Pointer, MutablePointer) -> Void
+    /// (shape, rule, x, y).
+    public let avgPoolForward: @Sendable (PoolingShape, AveragePoolingRule, Pointer, MutablePointer) -> Void
+    /// (shape, rule, dy, dx).
+    public let avgPoolBackward: @Sendable (PoolingShape, AveragePoolingRule, Pointer, MutablePointer) -> Void
+
+    /// (settings, count, parameter, gradient, momentum buffer).
+    public let sgdStep: @Sendable (SGDSettings, Int, MutablePointer, Pointer, MutablePointer?) -> Void
+    /// (settings, count, parameter, gradient, m, v, vMax).
+    public let adamStep:
+        @Sendable (AdamSettings, Int, MutablePointer, Pointer, MutablePointer, MutablePointer, MutablePointer?) -> Void
+
+    /// Instantiates every kernel for `I`, with the register tiles that suit its registers: rows by vectors of the matrix
+    /// product, of the correlation, and sources by vectors of backward-weights.
     @inlinable @inline(__always)
-    public init<I: ISA>(_ isa: I.Type, name: String) {
+    public init<I: ISA, let GR: Int, let GV: Int, let CR: Int, let CV: Int, let WT: Int, let WV: Int>(
+        _: I.Type, name: String, gemm gr: InlineArray<GR, Void>.Type, by gv: InlineArray<GV, Void>.Type,
+        convolution cr: InlineArray<CR, Void>.Type, by cv: InlineArray<CV, Void>.Type,
+        weights wt: InlineArray<WT, Void>.Type, by wv: InlineArray<WV, Void>.Type
+    ) {
         self.name = name
+        unary = { Kernels.unary(I.self, $0, $1, $2, $3, $4, $5) }
+        binary = { Kernels.binary(I.self, $0, $1, $2, $3, $4, $5, $6, $7) }
+        compare = { Kernels.compare(I.self, $0, $1, $2, $3, $4, $5, $6) }
+        select = { Kernels.select(I.self, $0, $1, $2, $3, $4, $5, $6, $7) }
+        fill = { Kernels.fill(I.self, $0, $1, $2) }
+        reduce = { Kernels.reduce(I.self, $0, $1, $2, $3, $4, $5) }
+        argReduce = { Kernels.argReduce(I.self, $0, $1, $2, $3, $4, $5) }
+        softmax = { Kernels.softmax(I.self, $0, $1, $2, $3, $4, $5) }
+        softmaxBackward = { Kernels.softmaxBackward(I.self, $0, $1, $2, $3, $4, $5, $6) }
+        gemm = { Kernels.gemm(I.self, InlineArray<GR, Void>.self, InlineArray<GV, Void>.self, $0) }
+        convolutionForward = {
+            Kernels.convolutionForward(
+                I.self, InlineArray<CR, Void>.self, InlineArray<CV, Void>.self, $0, $1, $2, $3, $4, $5)
+        }
+        convolutionBackwardData = {
+            Kernels.convolutionBackwardData(
+                I.self, InlineArray<CR, Void>.self, InlineArray<CV, Void>.self, $0, $1, $2, $3)
+        }
+        convolutionBackwardWeights = {
+            Kernels.convolutionBackwardWeights(
+                I.self, InlineArray<WT, Void>.self, InlineArray<WV, Void>.self, $0, $1, $2, $3, $4)
+        }
+        maxPoolForward = { Kernels.maxPoolForward(I.self, $0, $1, $2, $3) }
+        maxPoolBackward = { Kernels.maxPoolBackward(I.self, $0, $1, $2, $3) }
+        avgPoolForward = { Kernels.avgPoolForward(I.self, $0, $1, $2, $3) }
+        avgPoolBackward = { Kernels.avgPoolBackward(I.self, $0, $1, $2, $3) }
+        sgdStep = { Kernels.sgdStep(I.self, $0, $1, $2, $3, $4) }
+        adamStep = { Kernels.adamStep(I.self, $0, $1, $2, $3, $4, $5, $6) }
     }
 }

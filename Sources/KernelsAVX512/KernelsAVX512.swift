@@ -6,6 +6,7 @@ import Kernels
 enum AVX512Float: ISA {
     @usableFromInline typealias Scalar = Float
     @usableFromInline typealias V = SIMD16<Float>
+    @usableFromInline typealias Bits = SIMD16<Int32>
     @inlinable @inline(__always)
     static func fma(_ acc: inout V, _ a: V, _ b: V) { acc.addProduct(a, b) }
     @inlinable @inline(__always)
@@ -14,6 +15,10 @@ enum AVX512Float: ISA {
     static func max(_ a: V, _ b: V) -> V { a.replacing(with: b, where: a .< b) }
     @inlinable @inline(__always)
     static func min(_ a: V, _ b: V) -> V { a.replacing(with: b, where: b .< a) }
+    @inlinable @inline(__always)
+    static func maximum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (a .< b) .| (b .!= b)) }
+    @inlinable @inline(__always)
+    static func minimum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (b .< a) .| (b .!= b)) }
     @inlinable @inline(__always)
     static func sqrt(_ a: V) -> V { a.squareRoot() }
 }
@@ -23,6 +28,7 @@ enum AVX512Float: ISA {
 enum AVX512Double: ISA {
     @usableFromInline typealias Scalar = Double
     @usableFromInline typealias V = SIMD8<Double>
+    @usableFromInline typealias Bits = SIMD8<Int64>
     @inlinable @inline(__always)
     static func fma(_ acc: inout V, _ a: V, _ b: V) { acc.addProduct(a, b) }
     @inlinable @inline(__always)
@@ -32,10 +38,20 @@ enum AVX512Double: ISA {
     @inlinable @inline(__always)
     static func min(_ a: V, _ b: V) -> V { a.replacing(with: b, where: b .< a) }
     @inlinable @inline(__always)
+    static func maximum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (a .< b) .| (b .!= b)) }
+    @inlinable @inline(__always)
+    static func minimum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (b .< a) .| (b .!= b)) }
+    @inlinable @inline(__always)
     static func sqrt(_ a: V) -> V { a.squareRoot() }
 }
 
 /// The kernels of this instruction set for Float.
-public let avx512Float = KernelTable(AVX512Float.self, name: "avx512")
+public let avx512Float = KernelTable(
+    AVX512Float.self, name: "avx512", gemm: InlineArray<8, Void>.self, by: InlineArray<3, Void>.self,
+    convolution: InlineArray<8, Void>.self, by: InlineArray<3, Void>.self,
+    weights: InlineArray<12, Void>.self, by: InlineArray<2, Void>.self)
 /// The kernels of this instruction set for Double.
-public let avx512Double = KernelTable(AVX512Double.self, name: "avx512")
+public let avx512Double = KernelTable(
+    AVX512Double.self, name: "avx512", gemm: InlineArray<8, Void>.self, by: InlineArray<3, Void>.self,
+    convolution: InlineArray<8, Void>.self, by: InlineArray<3, Void>.self,
+    weights: InlineArray<12, Void>.self, by: InlineArray<2, Void>.self)

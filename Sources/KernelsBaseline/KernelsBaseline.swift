@@ -6,6 +6,7 @@ import Kernels
 enum BaselineFloat: ISA {
     @usableFromInline typealias Scalar = Float
     @usableFromInline typealias V = SIMD4<Float>
+    @usableFromInline typealias Bits = SIMD4<Int32>
     #if arch(arm64)
         @inlinable @inline(__always)
         static func fma(_ acc: inout V, _ a: V, _ b: V) { acc.addProduct(a, b) }
@@ -19,6 +20,10 @@ enum BaselineFloat: ISA {
     static func max(_ a: V, _ b: V) -> V { a.replacing(with: b, where: a .< b) }
     @inlinable @inline(__always)
     static func min(_ a: V, _ b: V) -> V { a.replacing(with: b, where: b .< a) }
+    @inlinable @inline(__always)
+    static func maximum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (a .< b) .| (b .!= b)) }
+    @inlinable @inline(__always)
+    static func minimum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (b .< a) .| (b .!= b)) }
     @inlinable @inline(__always)
     static func sqrt(_ a: V) -> V { a.squareRoot() }
 }
@@ -28,6 +33,7 @@ enum BaselineFloat: ISA {
 enum BaselineDouble: ISA {
     @usableFromInline typealias Scalar = Double
     @usableFromInline typealias V = SIMD2<Double>
+    @usableFromInline typealias Bits = SIMD2<Int64>
     #if arch(arm64)
         @inlinable @inline(__always)
         static func fma(_ acc: inout V, _ a: V, _ b: V) { acc.addProduct(a, b) }
@@ -42,10 +48,20 @@ enum BaselineDouble: ISA {
     @inlinable @inline(__always)
     static func min(_ a: V, _ b: V) -> V { a.replacing(with: b, where: b .< a) }
     @inlinable @inline(__always)
+    static func maximum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (a .< b) .| (b .!= b)) }
+    @inlinable @inline(__always)
+    static func minimum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (b .< a) .| (b .!= b)) }
+    @inlinable @inline(__always)
     static func sqrt(_ a: V) -> V { a.squareRoot() }
 }
 
 /// The kernels of this instruction set for Float.
-public let baselineFloat = KernelTable(BaselineFloat.self, name: "baseline")
+public let baselineFloat = KernelTable(
+    BaselineFloat.self, name: "baseline", gemm: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self,
+    convolution: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self,
+    weights: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self)
 /// The kernels of this instruction set for Double.
-public let baselineDouble = KernelTable(BaselineDouble.self, name: "baseline")
+public let baselineDouble = KernelTable(
+    BaselineDouble.self, name: "baseline", gemm: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self,
+    convolution: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self,
+    weights: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self)

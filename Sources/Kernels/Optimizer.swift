@@ -1,0 +1,111 @@
+// Optimiser updates in one pass over a parameter: every element of parameter, gradient and state is read and written
+// once. The order of operations is that of torch's single-tensor implementations, so that curves can be laid side by side.
+
+/// The settings of one SGD update; torch.optim.SGD's names.
+public struct SGDSettings: Sendable {
+    public var lr, momentum, dampening, weightDecay: Double
+    public var nesterov, maximize, isFirstStep: Bool
+
+    public init(
+        lr: Double, momentum: Double, dampening: Double, weightDecay: Double, nesterov: Bool, maximize: Bool,
+        isFirstStep: Bool
+    ) {
+        (self.lr, self.momentum, self.dampening, self.weightDecay) = (lr, momentum, dampening, weightDecay)
+        (self.nesterov, self.maximize, self.isFirstStep) = (nesterov, maximize, isFirstStep)
+    }
+}
+
+/// `g += λp; b = μb + (1−τ)g (b = g at first); p −= lr · (nesterov ? g + μb : b)`.
+@inlinable @inline(never)
+func sgdStep<I: ISA>(
+    _: I.Type, _ s: SGDSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
+    _ buffer: UnsafeMutableRawPointer?
+) {
+    let lr = I.V(repeating: I.Scalar(-s.lr))
+    let decay = I.V(repeating: I.Scalar(s.weightDecay))
+    let momentum = I.V(repeating: I.Scalar(s.momentum))
+    let damped = I.V(repeating: I.Scalar(1 - s.dampening))
+    let sign = I.V(repeating: s.maximize ? -1 : 1)
+    forVectors(I.self, count) { index, lanes in
+        var w = gather(I.self, p, 1, index, lanes)
+        var d = gather(I.self, g, 1, index, lanes) * sign
+        I.fma(&d, w, decay)
+        if let buffer {
+            var b = d
+            if !s.isFirstStep {
+                b = gather(I.self, buffer, 1, index, lanes) * momentum
+                I.fma(&b, d, damped)
+            }
+            scatterRun(I.self, b, buffer, index, lanes)
+            if s.nesterov { I.fma(&d, b, momentum) } else { d = b }
+        }
+        I.fma(&w, d, lr)
+        scatterRun(I.self, w, p, index, lanes)
+    }
+}
+
+/// The settings of one Adam or AdamW update; torch.optim.Adam's names, the bias corrections worked out.
+public struct AdamSettings: Sendable {
+    public var lr, beta1, beta2, eps, weightDecay: Double
+    /// `1 − β₁^t` and `1 − β₂^t`.
+    public var correction1, correction2: Double
+    public var decoupled, maximize: Bool
+
+    public init(
+        lr: Double, beta1: Double, beta2: Double, eps: Double, weightDecay: Double, correction1: Double,
+        correction2: Double, decoupled: Bool, maximize: Bool
+    ) {
+        (self.lr, self.beta1, self.beta2, self.eps, self.weightDecay) = (lr, beta1, beta2, eps, weightDecay)
+        (self.correction1, self.correction2) = (correction1, correction2)
+        (self.decoupled, self.maximize) = (decoupled, maximize)
+    }
+}
+
+/// `m += (1−β₁)(g−m); v = β₂v + (1−β₂)g²; p −= lr/(1−β₁^t) · m / (√v/√(1−β₂^t) + ε)` (Kingma & Ba, 2015), `v` replaced
+/// by its largest value so far where `vMax` is given (AMSGrad). Weight decay is added to `g`, or to `p` if decoupled.
+@inlinable @inline(never)
+func adamStep<I: ISA>(
+    _: I.Type, _ s: AdamSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
+    _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer, _ vMax: UnsafeMutableRawPointer?
+) {
+    let shrink = I.V(repeating: I.Scalar(s.decoupled ? 1 - s.lr * s.weightDecay : 1))
+    let decay = I.V(repeating: I.Scalar(s.decoupled ? 0 : s.weightDecay))
+    let rest1 = I.V(repeating: I.Scalar(1 - s.beta1))
+    let beta2 = I.V(repeating: I.Scalar(s.beta2))
+    let rest2 = I.V(repeating: I.Scalar(1 - s.beta2))
+    let step = I.V(repeating: I.Scalar(-s.lr / s.correction1))
+    let root = I.V(repeating: I.Scalar(s.correction2.squareRoot()))
+    let eps = I.V(repeating: I.Scalar(s.eps))
+    let sign = I.V(repeating: s.maximize ? -1 : 1)
+    forVectors(I.self, count) { index, lanes in
+        var w = gather(I.self, p, 1, index, lanes) * shrink
+        var d = gather(I.self, g, 1, index, lanes) * sign
+        I.fma(&d, w, decay)
+        var first = gather(I.self, m, 1, index, lanes)
+        I.fma(&first, d - first, rest1)
+        scatterRun(I.self, first, m, index, lanes)
+        var second = gather(I.self, v, 1, index, lanes) * beta2
+        I.fma(&second, d * d, rest2)
+        scatterRun(I.self, second, v, index, lanes)
+        if let vMax {
+            second = I.max(gather(I.self, vMax, 1, index, lanes), second)
+            scatterRun(I.self, second, vMax, index, lanes)
+        }
+        I.fma(&w, first / (I.sqrt(second) / root + eps), step)
+        scatterRun(I.self, w, p, index, lanes)
+    }
+}
+
+/// Calls `body(index, lanes)` for each vector of `count` elements, the last one partly filled, in parallel where the
+/// array is long.
+@inlinable @inline(__always)
+func forVectors<I: ISA>(_: I.Type, _ count: Int, _ body: (Int, Int) -> Void) {
+    Parallel.forRanges(of: count, size: 16_384, work: count) { _, range in
+        var index = range.lowerBound
+        while index &+ I.width <= range.upperBound {
+            body(index, I.width)
+            index &+= I.width
+        }
+        if index < range.upperBound { body(index, range.upperBound &- index) }
+    }
+}

@@ -1,0 +1,73 @@
+// The memory of tensors. Raw pointers live here and in the kernel modules; everything above is safe Swift.
+import Foundation
+import Kernels
+
+/// A block of memory that one or more tensors view. Aligned to 64 bytes, taken from and given back to the pool.
+///
+/// `@unchecked Sendable`: as in torch, reading from several threads is safe and writing while another thread reads
+/// is the caller's mistake; the pool itself is locked.
+final class Storage: @unchecked Sendable {
+    let pointer: UnsafeMutableRawPointer
+    let byteCount: Int
+    /// Counts in-place changes, so that backward notices when a tensor that it saved was changed.
+    var version = 0
+
+    /// Uninitialised memory for `byteCount` bytes.
+    init(byteCount: Int) {
+        guard byteCount >= 0, let block = BufferPool.take(byteCount) else {
+            fail("out of memory: a tensor of \(byteCount) bytes cannot be allocated", nil)
+        }
+        pointer = block
+        self.byteCount = byteCount
+    }
+
+    deinit { BufferPool.give(pointer, byteCount) }
+}
+
+/// Memory for tensors: what is in use and what is kept for reuse.
+public enum Memory {
+    /// Bytes in use by tensors and scratch.
+    public static var inUse: Int { BufferPool.statistics.inUse }
+    /// The most bytes that were in use at one time.
+    public static var peak: Int { BufferPool.statistics.peakInUse }
+    /// Bytes kept for reuse by tensors to come.
+    public static var cached: Int { BufferPool.statistics.cached }
+    /// How many bytes may be kept for reuse (4 GiB unless set).
+    public static var limit: Int {
+        get { BufferPool.limit }
+        set { BufferPool.limit = newValue }
+    }
+    /// Gives all memory that is kept for reuse back to the system. Mirrors `torch.cuda.empty_cache`.
+    public static func emptyCache() { BufferPool.release() }
+}
+
+/// A place in the caller's source: what errors, the graph and anomaly detection name.
+public struct SourceSite: Sendable, CustomStringConvertible {
+    let file: StaticString
+    let line: UInt
+
+    public init(_ file: StaticString, _ line: UInt) {
+        self.file = file
+        self.line = line
+    }
+
+    /// `CNN.swift:41`
+    public var description: String {
+        let path = String(describing: file)
+        return "\(path.split(separator: "/").last.map(String.init) ?? path):\(line)"
+    }
+}
+
+/// Ends the program because of a programmer's mistake: one line on standard error, in debug and release.
+@inline(never)
+func fail(_ message: @autoclosure () -> String, _ site: SourceSite?) -> Never {
+    let place = site.map { " at \($0)" } ?? ""
+    FileHandle.standardError.write(Data("tapestry: \(message())\(place)\n".utf8))
+    abort()
+}
+
+/// Ends the program with `message` unless `condition` holds. The message is built only on failure.
+@inline(__always)
+func require(_ condition: Bool, _ message: @autoclosure () -> String, _ site: SourceSite?) {
+    if !condition { fail(message(), site) }
+}
