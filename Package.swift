@@ -39,13 +39,14 @@ let package = Package(
         .target(name: "KernelsBaseline", dependencies: ["Kernels"], swiftSettings: kernelFlags),
         .target(name: "Tapestry", dependencies: kernelModules, swiftSettings: engineFlags),
         .target(name: "nn", dependencies: ["Tapestry"], swiftSettings: engineFlags),
-        .target(name: "optim", dependencies: ["Tapestry", "nn"], swiftSettings: engineFlags),
+        .target(name: "optim", dependencies: ["Tapestry", "Kernels"], swiftSettings: engineFlags),
         .target(name: "data", dependencies: ["Tapestry"], swiftSettings: engineFlags),
         .target(
             name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
             resources: [.copy("Resources/mnist")], swiftSettings: engineFlags),
+        .target(name: "ExampleSupport", path: "Examples/Support"),
         .executableTarget(
-            name: "mnist-cnn", dependencies: ["Tapestry", "nn", "optim", "data", "vision"],
+            name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/mnist-cnn"),
         .testTarget(name: "KernelsTests", dependencies: kernelModules, path: "Tests/KernelsTests"),
         .testTarget(

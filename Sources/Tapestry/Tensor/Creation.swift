@@ -95,11 +95,14 @@ extension Tensor {
 
     /// `start, start + step, …` up to, not including, `end`: int64 [⌈(end − start) / step⌉]. Mirrors `torch.arange`.
     public static func arange(
-        _ start: Int = 0, _ end: Int, step: Int = 1, file: StaticString = #fileID, line: UInt = #line
+        _ start: Int, _ end: Int, step: Int = 1, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         require(step != 0, "arange: step is 0", SourceSite(file, line))
         return Tensor(Array(stride(from: start, to: end, by: step)))
     }
+
+    /// `0, 1, … end − 1`, int64.
+    public static func arange(_ end: Int) -> Tensor { arange(0, end) }
 
     /// The same for floating-point numbers: float32 unless said.
     public static func arange(

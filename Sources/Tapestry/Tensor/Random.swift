@@ -19,7 +19,7 @@ extension Tensor {
     }
     /// Integers in `low ..< high`, int64. Mirrors `torch.randint`.
     public static func randint(
-        _ low: Int = 0, _ high: Int, _ shape: [Int], generator: Generator = .default, file: StaticString = #fileID,
+        _ low: Int, _ high: Int, _ shape: [Int], generator: Generator = .default, file: StaticString = #fileID,
         line: UInt = #line
     ) -> Tensor {
         require(low < high, "randint: there is no integer in \(low) ..< \(high)", SourceSite(file, line))
@@ -28,6 +28,11 @@ extension Tensor {
             generator.draw { state in (0..<count).map { _ in state.integer(low, high) } }, shape: shape, file: file,
             line: line)
     }
+    /// Integers in `0 ..< high`, int64.
+    public static func randint(
+        _ high: Int, _ shape: [Int], generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor { randint(0, high, shape, generator: generator, file: file, line: line) }
+
     /// A random order of `0..<count`, int64. Mirrors `torch.randperm`.
     public static func randperm(_ count: Int, generator: Generator = .default) -> Tensor {
         Tensor(generator.permutation(count))

@@ -1,0 +1,54 @@
+// What a long run shows: a bar on a terminal, plain lines elsewhere.
+import Foundation
+
+/// Progress of one epoch on standard error.
+public struct Progress {
+    private let epoch, epochs, steps: Int
+    private let isTerminal = isatty(STDERR_FILENO) != 0
+    private let start = ContinuousClock.now
+    private var lastDrawn: ContinuousClock.Instant?
+
+    public init(epoch: Int, epochs: Int, steps: Int) { (self.epoch, self.epochs, self.steps) = (epoch, epochs, steps) }
+
+    /// Seconds since the epoch began.
+    public var seconds: Double {
+        let duration = ContinuousClock.now - start
+        return Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+    }
+
+    /// Shows where the epoch stands after `step` steps (from 1) and `items` images.
+    public mutating func update(step: Int, items: Int, loss: Double, accuracy: Double) {
+        let now = ContinuousClock.now
+        let isLast = step == steps
+        if isTerminal {
+            // Ten times a second is enough for the eye.
+            if let lastDrawn, now - lastDrawn < .milliseconds(100), !isLast { return }
+        } else if step % 50 != 0, !isLast {
+            return
+        }
+        lastDrawn = now
+        let elapsed = max(seconds, 1e-9)
+        let left = elapsed / Double(step) * Double(steps - step)
+        let figures = String(
+            format: "loss %.4f  accuracy %5.2f %%  %.0f images/s  %@ left", loss, accuracy * 100,
+            Double(items) / elapsed, time(left))
+        if isTerminal {
+            let width = 24
+            let filled = width * step / max(1, steps)
+            let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+            write("\rEpoch \(epoch)/\(epochs) \(bar) \(step)/\(steps)  \(figures)\u{1b}[K" + (isLast ? "\n" : ""))
+        } else {
+            write("Epoch [\(epoch)/\(epochs)], step [\(step)/\(steps)]  \(figures)\n")
+        }
+    }
+
+    /// Ends a bar that has not reached its end.
+    public func interrupt() { if isTerminal { write("\n") } }
+
+    private func time(_ seconds: Double) -> String {
+        let whole = Int(seconds.rounded())
+        return whole < 60 ? "\(whole) s" : String(format: "%d:%02d min", whole / 60, whole % 60)
+    }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}

@@ -1,0 +1,52 @@
+// Pictures and tables made of characters.
+
+/// Grey images side by side, two pixels a character (half blocks, 256 grey levels by colour on a terminal, five shades of
+/// characters elsewhere). `images` are rows of values 0...1.
+public func picture(_ images: [[[Double]]], captions: [String], color: Bool) -> String {
+    guard let first = images.first, let width = first.first?.count else { return "" }
+    var lines: [String] = []
+    for row in stride(from: 0, to: first.count, by: 2) {
+        var line = ""
+        for image in images {
+            for column in 0..<width {
+                let (top, bottom) = (image[row][column], row + 1 < image.count ? image[row + 1][column] : 0)
+                if color {
+                    func grey(_ value: Double) -> Int { 232 + Int((max(0, min(1, value)) * 23).rounded()) }
+                    line += "\u{1b}[38;5;\(grey(top));48;5;\(grey(bottom))m▀"
+                } else {
+                    line += String(Array(" ░▒▓█")[Int((max(0, min(1, (top + bottom) / 2)) * 4).rounded())])
+                }
+            }
+            line += color ? "\u{1b}[0m " : " "
+        }
+        lines.append(line)
+    }
+    let labels = captions.map { $0.padding(to: width) }.joined(separator: " ")
+    return (lines + [labels]).joined(separator: "\n")
+}
+
+/// How often class `row` was taken for class `column`, with a column of recall.
+public func confusionTable(_ counts: [[Int]]) -> String {
+    let width = max(5, (counts.joined().max().map { String($0).count } ?? 1) + 1)
+    func cell(_ text: String) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+    let head = "real \\ predicted" + counts.indices.map { cell(String($0)) }.joined() + "   recall"
+    let rows = counts.enumerated().map { index, row in
+        let total = row.reduce(0, +)
+        let recall = total == 0 ? "      –" : percent(Double(row[index]) / Double(total))
+        return String(index).padding(to: 16) + row.map { cell($0 == 0 ? "·" : String($0)) }.joined() + "  " + recall
+    }
+    return ([head] + rows).joined(separator: "\n")
+}
+
+/// `97.5 %`, seven characters wide.
+public func percent(_ share: Double) -> String {
+    let tenths = Int((share * 1000).rounded())
+    let text = "\(tenths / 10).\(tenths % 10) %"
+    return String(repeating: " ", count: max(0, 7 - text.count)) + text
+}
+
+extension String {
+    func padding(to width: Int) -> String {
+        count >= width ? String(prefix(width)) : self + String(repeating: " ", count: width - count)
+    }
+}

@@ -1,0 +1,58 @@
+// What mnist-cnn prints.
+import ExampleSupport
+import Foundation
+import Tapestry
+import nn
+import vision
+
+/// The model with its parameter counts, and what it is trained on.
+func describe(_ model: nn.Module, _ settings: Settings, _ training: Int, _ test: Int) {
+    print(model)
+    let parameters = model.namedParameters()
+    let width = parameters.map(\.name.count).max() ?? 0
+    for (name, parameter) in parameters {
+        let shape = "\(parameter.shape)"
+        print(
+            "  " + name + String(repeating: " ", count: width - name.count + 2) + shape
+                + String(repeating: " ", count: max(1, 18 - shape.count)) + String(format: "%7d", parameter.count))
+    }
+    print("\(parameters.reduce(0) { $0 + $1.parameter.count }) parameters")
+    print(
+        "\(training) training and \(test) test images, batch \(settings.batchSize), Adam \(settings.learningRate), "
+            + "\(InstructionSet.current.rawValue) kernels, \(numThreads) threads\n")
+    fflush(nil)
+}
+
+/// One epoch's result, as a line of text or JSON.
+func report(_ settings: Settings, _ epoch: Int, _ result: Evaluation, _ seconds: Double, _ rate: Double) {
+    if settings.json {
+        print(
+            String(
+                format: #"{"epoch":%d,"loss":%.4f,"accuracy":%.4f,"seconds":%.1f,"imagesPerSecond":%.0f}"#, epoch,
+                result.loss, result.accuracy, seconds, rate))
+    } else {
+        print(
+            String(
+                format: "Epoch %d: test loss %.4f, accuracy %.2f %%  (%.1f s, %.0f images/s)", epoch, result.loss,
+                result.accuracy * 100, seconds, rate))
+    }
+    fflush(nil)
+}
+
+/// Ten test digits with what the model takes them for.
+func show(_ model: nn.Module, _ test: vision.datasets.MNIST) {
+    let count = min(10, test.count)
+    guard count > 0 else { return }
+    let (images, labels) = test.batch(Array(0..<count))
+    let predictions = noGrad { model(images).argmax(dim: 1) }.array(Int.self)
+    let captions = zip(predictions, labels.array(Int.self)).map { "predicted \($0), real \($1)" }
+    let pixels = images.array(Double.self)
+    let digits = (0..<count).map { digit in
+        (0..<28).map { row in Array(pixels[(digit * 28 + row) * 28..<(digit * 28 + row + 1) * 28]) }
+    }
+    let color = isatty(STDOUT_FILENO) != 0
+    for start in stride(from: 0, to: count, by: 5) {
+        let range = start..<min(count, start + 5)
+        print(picture(Array(digits[range]), captions: Array(captions[range]), color: color) + "\n")
+    }
+}
