@@ -6,7 +6,7 @@ import vision
 struct Settings {
     var folder: String?
     var download = false
-    var epochs = 4
+    var epochs = 5
     var batchSize = 50
     var learningRate = 1e-3
     var seed: UInt64 = 0
@@ -19,7 +19,7 @@ struct Settings {
     static let flags: [Arguments.Flag] = [
         .init("--data", "DIR", "folder with the four MNIST files, plain or .gz (default: the subset shipped here)"),
         .init("--download", nil, "fetch the files into the folder of --data (default ./mnist) if they are missing"),
-        .init("--epochs", "N", "passes over the training images (default 4)"),
+        .init("--epochs", "N", "passes over the training images (default 5)"),
         .init("--batch-size", "N", "images in a step (default 50)"),
         .init("--lr", "X", "learning rate of Adam (default 0.001)"),
         .init("--seed", "N", "seed of weights and order (default 0)"),
