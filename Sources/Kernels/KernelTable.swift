@@ -47,10 +47,10 @@ public struct KernelTable: Sendable {
     public let maxPoolForward: @Sendable (PoolingShape, Pointer, MutablePointer, MutablePointer?) -> Void
     /// (shape, dy, winners, dx).
     public let maxPoolBackward: @Sendable (PoolingShape, Pointer, Pointer, MutablePointer) -> Void
-    /// (shape, rule, x, y).
-    public let avgPoolForward: @Sendable (PoolingShape, AveragePoolingRule, Pointer, MutablePointer) -> Void
-    /// (shape, rule, dy, dx).
-    public let avgPoolBackward: @Sendable (PoolingShape, AveragePoolingRule, Pointer, MutablePointer) -> Void
+    /// (shape, x, y, countIncludePad, divisorOverride).
+    public let avgPoolForward: @Sendable (PoolingShape, Pointer, MutablePointer, Bool, Int?) -> Void
+    /// (shape, dy, dx, countIncludePad, divisorOverride).
+    public let avgPoolBackward: @Sendable (PoolingShape, Pointer, MutablePointer, Bool, Int?) -> Void
 
     /// (settings, count, parameter, gradient, momentum buffer).
     public let sgdStep: @Sendable (SGDSettings, Int, MutablePointer, Pointer, MutablePointer?) -> Void
@@ -58,12 +58,11 @@ public struct KernelTable: Sendable {
     public let adamStep:
         @Sendable (AdamSettings, Int, MutablePointer, Pointer, MutablePointer, MutablePointer, MutablePointer?) -> Void
 
-    /// Instantiates every kernel for `I`, with the register tiles that suit its registers: rows by vectors of the matrix
-    /// product, of the correlation, and sources by vectors of backward-weights.
+    /// Instantiates every kernel for `I`, with the register tiles of the convolution that suit its registers: rows by
+    /// vectors of the correlation, and sources by vectors of backward-weights.
     @inlinable @inline(__always)
-    public init<I: ISA, let GR: Int, let GV: Int, let CR: Int, let CV: Int, let WT: Int, let WV: Int>(
-        _: I.Type, name: String, gemm gr: InlineArray<GR, Void>.Type, by gv: InlineArray<GV, Void>.Type,
-        convolution cr: InlineArray<CR, Void>.Type, by cv: InlineArray<CV, Void>.Type,
+    public init<I: ISA, let CR: Int, let CV: Int, let WT: Int, let WV: Int>(
+        _: I.Type, name: String, convolution cr: InlineArray<CR, Void>.Type, by cv: InlineArray<CV, Void>.Type,
         weights wt: InlineArray<WT, Void>.Type, by wv: InlineArray<WV, Void>.Type
     ) {
         self.name = name
@@ -76,7 +75,7 @@ public struct KernelTable: Sendable {
         argReduce = { Kernels.argReduce(I.self, $0, $1, $2, $3, $4, $5) }
         softmax = { Kernels.softmax(I.self, $0, $1, $2, $3, $4, $5) }
         softmaxBackward = { Kernels.softmaxBackward(I.self, $0, $1, $2, $3, $4, $5, $6) }
-        gemm = { Kernels.gemm(I.self, InlineArray<GR, Void>.self, InlineArray<GV, Void>.self, $0) }
+        gemm = { GEMM<I>.run($0) }
         convolutionForward = {
             Kernels.convolutionForward(
                 I.self, InlineArray<CR, Void>.self, InlineArray<CV, Void>.self, $0, $1, $2, $3, $4, $5)
@@ -89,10 +88,10 @@ public struct KernelTable: Sendable {
             Kernels.convolutionBackwardWeights(
                 I.self, InlineArray<WT, Void>.self, InlineArray<WV, Void>.self, $0, $1, $2, $3, $4)
         }
-        maxPoolForward = { Kernels.maxPoolForward(I.self, $0, $1, $2, $3) }
-        maxPoolBackward = { Kernels.maxPoolBackward(I.self, $0, $1, $2, $3) }
-        avgPoolForward = { Kernels.avgPoolForward(I.self, $0, $1, $2, $3) }
-        avgPoolBackward = { Kernels.avgPoolBackward(I.self, $0, $1, $2, $3) }
+        maxPoolForward = { Pooling<I>.maxForward($0, $1, $2, $3) }
+        maxPoolBackward = { Pooling<I>.maxBackward($0, $1, $2, $3) }
+        avgPoolForward = { Pooling<I>.averageForward($0, $1, $2, countIncludePad: $3, divisorOverride: $4) }
+        avgPoolBackward = { Pooling<I>.averageBackward($0, $1, $2, countIncludePad: $3, divisorOverride: $4) }
         sgdStep = { Kernels.sgdStep(I.self, $0, $1, $2, $3, $4) }
         adamStep = { Kernels.adamStep(I.self, $0, $1, $2, $3, $4, $5, $6) }
     }

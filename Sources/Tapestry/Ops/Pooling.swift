@@ -7,7 +7,7 @@ struct MaxPool2d: KeepingPrimitive {
     func forward(_ x: [Tensor], keeping kept: inout [Tensor]) -> Tensor {
         let source = x[0].packed()
         let y = Tensor(uninitialized: pooledShape(x[0], geometry), source.dtype)
-        let winners = Tensor(uninitialized: y.shape, geometry.hasSmallWindow ? .uint8 : .int32)
+        let winners = Tensor(uninitialized: y.shape, geometry.hasByteWinners ? .uint8 : .int32)
         Engine.kernels(y.dtype).maxPoolForward(geometry, UnsafeRawPointer(source.pointer), y.pointer, winners.pointer)
         kept.append(winners)
         return y
@@ -52,11 +52,13 @@ func flatIndices(_ winners: Tensor, _ g: PoolingShape) -> Tensor {
 /// The mean of each window; the gradient is spread over it.
 struct AvgPool2d: Primitive {
     let geometry: PoolingShape
-    let rule: AveragePoolingRule
+    let countIncludePad: Bool
+    let divisorOverride: Int?
     func forward(_ x: [Tensor]) -> Tensor {
         let source = x[0].packed()
         let y = Tensor(uninitialized: pooledShape(x[0], geometry), source.dtype)
-        Engine.kernels(y.dtype).avgPoolForward(geometry, rule, UnsafeRawPointer(source.pointer), y.pointer)
+        Engine.kernels(y.dtype).avgPoolForward(
+            geometry, UnsafeRawPointer(source.pointer), y.pointer, countIncludePad, divisorOverride)
         return y
     }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
@@ -70,7 +72,8 @@ struct AvgPool2dGradient: Primitive {
     func forward(_ x: [Tensor]) -> Tensor {
         let dy = x[0].packed()
         let dx = Tensor(uninitialized: shape, dy.dtype)
-        Engine.kernels(dx.dtype).avgPoolBackward(pool.geometry, pool.rule, UnsafeRawPointer(dy.pointer), dx.pointer)
+        Engine.kernels(dx.dtype).avgPoolBackward(
+            pool.geometry, UnsafeRawPointer(dy.pointer), dx.pointer, pool.countIncludePad, pool.divisorOverride)
         return dx
     }
     func gradient(_ saved: Saved, _ ddx: Tensor) -> [Tensor?] { [pool(ddx, at: nil)] }
@@ -94,7 +97,7 @@ extension Tensor {
     private func pooling(
         _ op: StaticString, _ kernel: Pair, _ stride: Pair, _ padding: Padding, _ dilation: Pair, _ ceilMode: Bool,
         _ site: SourceSite
-    ) -> (PoolingShape, (Int, Int)) {
+    ) -> PoolingShape {
         require(
             rank == 3 || rank == 4, "\(op): expected [N, C, H, W] or [C, H, W], got \(shape)", site)
         require(dtype.isFloatingPoint, "\(op): the input is \(dtype), not floating point", site)
@@ -115,12 +118,11 @@ extension Tensor {
         let outWidth = windows(width, kernel.width, stride.width, horizontal, dilation.width, ceilMode)
         require(
             outHeight > 0 && outWidth > 0, "\(op): the kernel \(kernel) does not fit the padded input \(shape)", site)
-        let geometry = PoolingShape(
+        return PoolingShape(
             planes: shape.dropLast(2).reduce(1, *), height: height, width: width, kernelHeight: kernel.height,
             kernelWidth: kernel.width, strideHeight: stride.height, strideWidth: stride.width,
             padTop: vertical.before, padLeft: horizontal.before, dilationHeight: dilation.height,
             dilationWidth: dilation.width, outHeight: outHeight, outWidth: outWidth)
-        return (geometry, (vertical.after, horizontal.after))
     }
 
     /// The largest element of each window of [N, C, H, W] or [C, H, W]; `stride` is the kernel unless given.
@@ -130,7 +132,7 @@ extension Tensor {
         file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         let site = SourceSite(file, line)
-        let (geometry, _) = pooling("maxPool2d", kernelSize, stride ?? kernelSize, padding, dilation, ceilMode, site)
+        let geometry = pooling("maxPool2d", kernelSize, stride ?? kernelSize, padding, dilation, ceilMode, site)
         return record(keeping: MaxPool2d(geometry: geometry), [self], at: site).output
     }
 
@@ -141,7 +143,7 @@ extension Tensor {
         file: StaticString = #fileID, line: UInt = #line
     ) -> (output: Tensor, indices: Tensor) {
         let site = SourceSite(file, line)
-        let (geometry, _) = pooling("maxPool2d", kernelSize, stride ?? kernelSize, padding, dilation, ceilMode, site)
+        let geometry = pooling("maxPool2d", kernelSize, stride ?? kernelSize, padding, dilation, ceilMode, site)
         let (output, kept) = record(keeping: MaxPool2d(geometry: geometry), [self], at: site)
         return (output, flatIndices(kept[0], geometry))
     }
@@ -152,12 +154,10 @@ extension Tensor {
         countIncludePad: Bool = true, divisorOverride: Int? = nil, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         let site = SourceSite(file, line)
-        let (geometry, after) = pooling("avgPool2d", kernelSize, stride ?? kernelSize, padding, 1, ceilMode, site)
+        let geometry = pooling("avgPool2d", kernelSize, stride ?? kernelSize, padding, 1, ceilMode, site)
         require(divisorOverride != 0, "avgPool2d: divisorOverride is 0", site)
         // TensorFlow's SAME never counts padding.
-        let rule = AveragePoolingRule(
-            countIncludePad: countIncludePad && padding != .same, divisorOverride: divisorOverride ?? 0,
-            padBottom: after.0, padRight: after.1)
-        return AvgPool2d(geometry: geometry, rule: rule)(self, at: site)
+        let counts = countIncludePad && padding != .same
+        return AvgPool2d(geometry: geometry, countIncludePad: counts, divisorOverride: divisorOverride)(self, at: site)
     }
 }

@@ -1,0 +1,139 @@
+// Register tiles of the matrix product: R rows of A times V vectors of columns of B, all sums in registers.
+//
+// Register budget. 32 registers (AVX-512, NEON): 12×2 = 24 sums, 2 vectors of B, broadcasts of A. 16 registers
+// (AVX2, SSE): 6×2 = 12 sums, 2 of B, 1 broadcast. Either has more independent sums than latency × throughput
+// of FMA (4 × 2) and fewer than one load per FMA. Remaining rows are done by tiles of 8, 4, 2 and 1 rows.
+
+extension GEMM {
+    /// Rows of the largest tile.
+    @inlinable @inline(__always)
+    static var tileRows: Int {
+        #if arch(arm64)
+            12
+        #else
+            I.width &* I.scalarSize == 64 ? 12 : 6
+        #endif
+    }
+
+    /// Vectors of a tile's row.
+    @inlinable @inline(__always)
+    static var tileVectors: Int { 2 }
+
+    /// Columns of a tile.
+    @inlinable @inline(__always)
+    static var tileColumns: Int { 2 &* I.width }
+
+    /// Rows of the tile to take when `rows` rows are left. The panels of A are cut in this way too.
+    @inlinable @inline(__always)
+    static func tileHeight(_ rows: Int) -> Int {
+        if rows >= tileRows { return tileRows }
+        if rows >= 8 { return 8 }  // only where the largest tile is higher
+        return rows >= 4 ? 4 : rows >= 2 ? 2 : 1
+    }
+
+    /// What a tile reads and writes. Pointers are to its first scalar.
+    @usableFromInline
+    struct TileArguments {
+        /// Length of the sums.
+        @usableFromInline var k: Int
+        /// A panel: for each of the k steps, one scalar per row.
+        @usableFromInline var a: UnsafeRawPointer
+        /// Rows of B, `bStride` scalars apart.
+        @usableFromInline var b: UnsafeRawPointer
+        @usableFromInline var bStride: Int
+        @usableFromInline var c: UnsafeMutableRawPointer
+        @usableFromInline var cRow: Int
+        /// Whether to add to C.
+        @usableFromInline var accumulate: Bool
+        /// One scalar per column to add.
+        @usableFromInline var bias: UnsafeRawPointer?
+
+        @inlinable @inline(__always)
+        init(
+            k: Int, a: UnsafeRawPointer, b: UnsafeRawPointer, bStride: Int, c: UnsafeMutableRawPointer, cRow: Int,
+            accumulate: Bool, bias: UnsafeRawPointer?
+        ) {
+            (self.k, self.a, self.b, self.bStride, self.c, self.cRow) = (k, a, b, bStride, c, cRow)
+            (self.accumulate, self.bias) = (accumulate, bias)
+        }
+    }
+
+    /// Runs the tile of `rows` rows, a height that `tileHeight` gives.
+    @inlinable @inline(__always)
+    static func tile(rows: Int, _ t: TileArguments) {
+        if tileRows == 12 {
+            switch rows {
+            case 12: return tile(InlineArray<12, Void>.self, t)
+            case 8: return tile(InlineArray<8, Void>.self, t)
+            default: break
+            }
+        } else if rows == 6 {
+            return tile(InlineArray<6, Void>.self, t)
+        }
+        switch rows {
+        case 4: tile(InlineArray<4, Void>.self, t)
+        case 2: tile(InlineArray<2, Void>.self, t)
+        default: tile(InlineArray<1, Void>.self, t)
+        }
+    }
+
+    /// One tile of `R` rows: C (R×2V) = A·B (+ C) (+ bias).
+    @inlinable @inline(never)
+    static func tile<let R: Int>(_: InlineArray<R, Void>.Type, _ t: TileArguments) {
+        let size = I.scalarSize
+        var sums = InlineArray<R, InlineArray<2, I.V>>(repeating: .init(repeating: .zero))
+        var a = t.a
+        var b = t.b
+        let bStep = t.bStride &* size
+        var left = t.k
+        while left > 0 {
+            let b0 = I.load(b, 0)
+            let b1 = I.load(b, I.width)
+            for r in 0..<R {
+                let value = I.broadcast(a, r)
+                I.fma(&sums[r][0], value, b0)
+                I.fma(&sums[r][1], value, b1)
+            }
+            a += R &* size
+            b += bStep
+            left &-= 1
+        }
+        if let bias = t.bias {
+            let b0 = I.load(bias, 0)
+            let b1 = I.load(bias, I.width)
+            for r in 0..<R {
+                sums[r][0] += b0
+                sums[r][1] += b1
+            }
+        }
+        if t.accumulate {
+            for r in 0..<R {
+                let c = t.c + r &* t.cRow &* size
+                I.store(I.load(c, 0) + sums[r][0], c, 0)
+                I.store(I.load(c, I.width) + sums[r][1], c, I.width)
+            }
+        } else {
+            for r in 0..<R {
+                let c = t.c + r &* t.cRow &* size
+                I.store(sums[r][0], c, 0)
+                I.store(sums[r][1], c, I.width)
+            }
+        }
+    }
+
+    /// Adds the first `columns` columns of a tile in scratch memory to C, where C's edge cuts the tile.
+    @inlinable @inline(never)
+    static func copyOut(rows: Int, columns: Int, tile: UnsafeRawPointer, _ t: TileArguments) {
+        let size = I.scalarSize
+        for r in 0..<rows {
+            let from = tile + r &* tileColumns &* size
+            let to = t.c + r &* t.cRow &* size
+            for j in 0..<columns {
+                var value = from.load(fromByteOffset: j &* size, as: I.Scalar.self)
+                if let bias = t.bias { value += bias.load(fromByteOffset: j &* size, as: I.Scalar.self) }
+                if t.accumulate { value += to.load(fromByteOffset: j &* size, as: I.Scalar.self) }
+                to.storeBytes(of: value, toByteOffset: j &* size, as: I.Scalar.self)
+            }
+        }
+    }
+}
