@@ -1,8 +1,9 @@
-// Matrix products. One entry, `GEMM.run`, and three ways to the result:
+// Matrix products. One entry, `GEMM.run`, and four ways to the result:
 //
 // - `direct`: a handful of multiplications; scalar loops, nothing is set up (GEMMSmall.swift).
 // - `dot`: rows of A and columns of B both lie contiguously along k and the result is narrow in one direction;
 //   vectors run along k, nothing is packed (GEMMDot.swift).
+// - `addRows`: few rows, and B's rows are contiguous; vectors run along n, nothing is packed (GEMMRows.swift).
 // - `blocked` (GEMMBlocked.swift): all else, in the manner of GotoBLAS (Goto and van de Geijn, 2008). Operands
 //   are packed into panels (GEMMPacking.swift) that a register tile (GEMMTile.swift) streams through.
 //
@@ -64,9 +65,11 @@ public enum GEMM<I: ISA> {
     @inlinable
     public static func run(_ g: GEMMArguments) {
         guard g.batch > 0, g.m > 0, g.n > 0 else { return }
-        let g = folded(g)
+        let g = oriented(folded(g))
         if g.m &* g.n &* max(g.k, 1) <= directLimit, g.batch == 1 { return direct(g, 0..<1) }
         if g.k <= 0 { return direct(g, 0..<g.batch) }
+        if prefersDot(g) { return dot(g) }
+        if prefersRows(g) { return addRows(g) }
         blocked(g)
     }
 
@@ -82,6 +85,38 @@ public enum GEMM<I: ISA> {
         g.m *= g.batch
         g.batch = 1
         return g
+    }
+
+    /// `g` transposed, where C is one contiguous column: the same scalars as a row, which vectors can run along.
+    ///
+    /// The bias of a single column is one scalar; it is put into C beforehand.
+    @inlinable
+    static func oriented(_ g: GEMMArguments) -> GEMMArguments {
+        guard g.n == 1, g.m > 1, g.cRow == 1 else { return g }
+        var t = g
+        (t.m, t.n) = (1, g.m)
+        (t.a, t.aRow, t.aColumn, t.aBatch) = (g.b, g.bColumn, g.bRow, g.bBatch)
+        (t.b, t.bRow, t.bColumn, t.bBatch) = (g.a, g.aColumn, g.aRow, g.aBatch)
+        t.cRow = g.m
+        if g.columnBias != nil {
+            var bias = g
+            bias.k = 0
+            direct(bias, 0..<g.batch)
+            (t.columnBias, t.accumulate) = (nil, true)
+        }
+        return t
+    }
+
+    /// Reads the scalar at `index`.
+    @inlinable @inline(__always)
+    static func scalar(_ pointer: UnsafeRawPointer, _ index: Int) -> I.Scalar {
+        pointer.load(fromByteOffset: index &* I.scalarSize, as: I.Scalar.self)
+    }
+
+    /// Writes the scalar at `index`.
+    @inlinable @inline(__always)
+    static func put(_ value: I.Scalar, _ pointer: UnsafeMutableRawPointer, _ index: Int) {
+        pointer.storeBytes(of: value, toByteOffset: index &* I.scalarSize, as: I.Scalar.self)
     }
 
     /// Estimated nanoseconds of `count` multiply-adds on one core.

@@ -33,6 +33,8 @@ extension GEMM {
         /// Whether A, B are packed whole before the loop over the blocks.
         @usableFromInline let packsA: Bool
         @usableFromInline let packsB: Bool
+        /// Whether tiles read B where it lies: its rows are contiguous, and too little is done with it to move it.
+        @usableFromInline let readsB: Bool
 
         @inlinable
         init(_ g: GEMMArguments) {
@@ -54,7 +56,8 @@ extension GEMM {
             self.rowBlocks = ceilDivide(g.m, rows)
             self.columnBlocks = ceilDivide(g.n, columns)
             packsA = self.columnBlocks > 1 || (g.batch > 1 && g.aBatch == 0)
-            packsB = self.rowBlocks > 1 || (g.batch > 1 && g.bBatch == 0)
+            readsB = g.bColumn == 1 && (g.m <= 2 &* tileRows || g.k <= 16)
+            packsB = !readsB && (self.rowBlocks > 1 || (g.batch > 1 && g.bBatch == 0))
         }
     }
 
@@ -167,17 +170,25 @@ extension GEMM {
             }
             var column = columns.lowerBound
             while column < columns.upperBound {
-                let offset = (column &- columns.lowerBound) % groupColumns
-                if packedB == nil, offset == 0 {
-                    packB(
-                        k: depth, columns: min(groupColumns, columns.upperBound &- column),
-                        b + (start &* g.bRow &+ column &* g.bColumn) &* size, bRow: g.bRow, bColumn: g.bColumn,
-                        into: ownB, panelLength: depth)
-                }
-                let panelB =
-                    packedB.map { $0 + (column &* g.k &+ start &* tileColumns) &* size }
-                    ?? UnsafeRawPointer(ownB + offset &* depth &* size)
                 let width = min(tileColumns, columns.upperBound &- column)
+                let vectors = width > I.width ? 2 : 1
+                let isWhole = width == vectors &* I.width
+                let fromB = b + (start &* g.bRow &+ column &* g.bColumn) &* size
+                var panelB = UnsafeRawPointer(ownB)
+                var strideB = tileColumns
+                if let packedB {
+                    panelB = packedB + (column &* g.k &+ start &* tileColumns) &* size
+                } else if plan.readsB, isWhole {
+                    (panelB, strideB) = (fromB, g.bRow)
+                } else {
+                    let offset = plan.readsB ? 0 : (column &- columns.lowerBound) % groupColumns
+                    if offset == 0 {
+                        packB(
+                            k: depth, columns: min(groupColumns, columns.upperBound &- column), fromB,
+                            bRow: g.bRow, bColumn: g.bColumn, into: ownB, panelLength: depth)
+                    }
+                    panelB += offset &* depth &* size
+                }
                 var row = rows.lowerBound
                 while row < rows.upperBound {
                     let height = tileHeight(rows.upperBound &- row)
@@ -185,16 +196,16 @@ extension GEMM {
                         packedA.map { $0 + (row &* g.k &+ start &* height) &* size }
                         ?? UnsafeRawPointer(ownA + (row &- rows.lowerBound) &* depth &* size)
                     var t = TileArguments(
-                        k: depth, a: panelA, b: panelB, bStride: tileColumns,
+                        k: depth, a: panelA, b: panelB, bStride: strideB,
                         c: c + (row &* g.cRow &+ column) &* size, cRow: g.cRow,
                         accumulate: g.accumulate || start > 0,
                         bias: start > 0 ? nil : g.columnBias.map { $0 + column &* size })
-                    if width == tileColumns {
-                        tile(rows: height, t)
+                    if isWhole {
+                        tile(rows: height, vectors: vectors, t)
                     } else {
                         let edge = t
                         (t.c, t.cRow, t.accumulate, t.bias) = (scratch, tileColumns, false, nil)
-                        tile(rows: height, t)
+                        tile(rows: height, vectors: vectors, t)
                         copyOut(rows: height, columns: width, tile: scratch, edge)
                     }
                     row &+= height

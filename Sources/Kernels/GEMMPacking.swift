@@ -36,28 +36,48 @@ extension GEMM {
         _ panel: UnsafeMutableRawPointer
     ) {
         let size = I.scalarSize
-        var from = a
-        var to = panel
         if aRow == 1 {
-            for _ in 0..<k {
-                for r in 0..<R {
-                    to.storeBytes(
-                        of: from.load(fromByteOffset: r &* size, as: I.Scalar.self), toByteOffset: r &* size,
-                        as: I.Scalar.self)
-                }
-                from += aColumn &* size
-                to += R &* size
+            for p in 0..<k {
+                for r in 0..<R { copy(a + p &* aColumn &* size, r, panel + p &* R &* size, r) }
             }
-        } else {
-            for _ in 0..<k {
-                for r in 0..<R {
-                    to.storeBytes(
-                        of: from.load(fromByteOffset: r &* aRow &* size, as: I.Scalar.self),
-                        toByteOffset: r &* size, as: I.Scalar.self)
+            return
+        }
+        var p = 0
+        if aColumn == 1 {
+            while p &+ 4 <= k {
+                for r in 0..<R / 4 {
+                    transpose(
+                        a + (r &* 4 &* aRow &+ p) &* size, aRow, to: panel + (p &* R &+ r &* 4) &* size, R)
                 }
-                from += aColumn &* size
-                to += R &* size
+                for r in R / 4 * 4..<R {
+                    for q in 0..<4 { copy(a + r &* aRow &* size, p &+ q, panel + r &* size, (p &+ q) &* R) }
+                }
+                p &+= 4
             }
+        }
+        while p < k {
+            for r in 0..<R { copy(a + p &* aColumn &* size, r &* aRow, panel + p &* R &* size, r) }
+            p &+= 1
+        }
+    }
+
+    /// Copies one scalar.
+    @inlinable @inline(__always)
+    static func copy(_ from: UnsafeRawPointer, _ i: Int, _ to: UnsafeMutableRawPointer, _ j: Int) {
+        put(scalar(from, i), to, j)
+    }
+
+    /// Transposes 4 × 4 scalars; rows are `fromRow` and `toRow` scalars apart.
+    @inlinable @inline(__always)
+    static func transpose(_ from: UnsafeRawPointer, _ fromRow: Int, to: UnsafeMutableRawPointer, _ toRow: Int) {
+        let size = I.scalarSize
+        let a = from.loadUnaligned(as: SIMD4<I.Scalar>.self)
+        let b = (from + fromRow &* size).loadUnaligned(as: SIMD4<I.Scalar>.self)
+        let c = (from + 2 &* fromRow &* size).loadUnaligned(as: SIMD4<I.Scalar>.self)
+        let d = (from + 3 &* fromRow &* size).loadUnaligned(as: SIMD4<I.Scalar>.self)
+        for i in 0..<4 {
+            (to + i &* toRow &* size).storeBytes(
+                of: SIMD4(a[i], b[i], c[i], d[i]), as: SIMD4<I.Scalar>.self)
         }
     }
 
@@ -83,28 +103,40 @@ extension GEMM {
         _ panel: UnsafeMutableRawPointer
     ) {
         let size = I.scalarSize
-        var from = b
-        var to = panel
         if width == tileColumns, bColumn == 1 {
+            var from = b
+            var to = panel
             for _ in 0..<k {
                 I.store(I.load(from, 0), to, 0)
                 I.store(I.load(from, I.width), to, I.width)
                 from += bRow &* size
                 to += tileColumns &* size
             }
-        } else {
-            for _ in 0..<k {
-                for j in 0..<width {
-                    to.storeBytes(
-                        of: from.load(fromByteOffset: j &* bColumn &* size, as: I.Scalar.self),
-                        toByteOffset: j &* size, as: I.Scalar.self)
+            return
+        }
+        if width < tileColumns { panel.initializeMemory(as: UInt8.self, repeating: 0, count: k &* tileColumns &* size) }
+        var p = 0
+        if bRow == 1 {
+            while p &+ 4 <= k {
+                let from = b + p &* size
+                let to = panel + p &* tileColumns &* size
+                var j = 0
+                while j &+ 4 <= width {
+                    transpose(from + j &* bColumn &* size, bColumn, to: to + j &* size, tileColumns)
+                    j &+= 4
                 }
-                for j in width..<tileColumns {
-                    to.storeBytes(of: 0, toByteOffset: j &* size, as: I.Scalar.self)
+                while j < width {
+                    for q in 0..<4 { copy(from + j &* bColumn &* size, q, to + j &* size, q &* tileColumns) }
+                    j &+= 1
                 }
-                from += bRow &* size
-                to += tileColumns &* size
+                p &+= 4
             }
+        }
+        while p < k {
+            for j in 0..<width {
+                copy(b + p &* bRow &* size, j &* bColumn, panel + p &* tileColumns &* size, j)
+            }
+            p &+= 1
         }
     }
 }

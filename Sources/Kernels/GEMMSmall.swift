@@ -12,14 +12,10 @@ extension GEMM {
                 for j in 0..<g.n {
                     let b = g.b + (batch &* g.bBatch &+ j &* g.bColumn) &* size
                     var sum: I.Scalar = 0
-                    for p in 0..<g.k {
-                        sum +=
-                            a.load(fromByteOffset: p &* g.aColumn &* size, as: I.Scalar.self)
-                            * b.load(fromByteOffset: p &* g.bRow &* size, as: I.Scalar.self)
-                    }
-                    if g.accumulate { sum += c.load(fromByteOffset: j &* size, as: I.Scalar.self) }
-                    if let bias = g.columnBias { sum += bias.load(fromByteOffset: j &* size, as: I.Scalar.self) }
-                    c.storeBytes(of: sum, toByteOffset: j &* size, as: I.Scalar.self)
+                    for p in 0..<g.k { sum += scalar(a, p &* g.aColumn) * scalar(b, p &* g.bRow) }
+                    if g.accumulate { sum += scalar(c, j) }
+                    if let bias = g.columnBias { sum += scalar(bias, j) }
+                    put(sum, c, j)
                 }
             }
         }

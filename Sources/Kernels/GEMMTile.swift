@@ -1,4 +1,5 @@
-// Register tiles of the matrix product: R rows of A times V vectors of columns of B, all sums in registers.
+// Register tiles of the matrix product: R rows of A times V = 2 vectors of columns of B (1 at a narrow edge), all
+// sums in registers.
 //
 // Register budget. 32 registers (AVX-512, NEON): 12×2 = 24 sums, 2 vectors of B, broadcasts of A. 16 registers
 // (AVX2, SSE): 6×2 = 12 sums, 2 of B, 1 broadcast. Either has more independent sums than latency × throughput
@@ -58,81 +59,94 @@ extension GEMM {
         }
     }
 
-    /// Runs the tile of `rows` rows, a height that `tileHeight` gives.
+    /// Runs the tile of `rows` rows, a height that `tileHeight` gives, and 1 or 2 vectors.
     @inlinable @inline(__always)
-    static func tile(rows: Int, _ t: TileArguments) {
-        if tileRows == 12 {
-            switch rows {
-            case 12: return tile(InlineArray<12, Void>.self, t)
-            case 8: return tile(InlineArray<8, Void>.self, t)
-            default: break
-            }
-        } else if rows == 6 {
-            return tile(InlineArray<6, Void>.self, t)
-        }
-        switch rows {
-        case 4: tile(InlineArray<4, Void>.self, t)
-        case 2: tile(InlineArray<2, Void>.self, t)
-        default: tile(InlineArray<1, Void>.self, t)
+    static func tile(rows: Int, vectors: Int, _ t: TileArguments) {
+        if vectors == 2 {
+            tile(rows: rows, InlineArray<2, Void>.self, t)
+        } else {
+            tile(rows: rows, InlineArray<1, Void>.self, t)
         }
     }
 
-    /// One tile of `R` rows: C (R×2V) = A·B (+ C) (+ bias).
+    @inlinable @inline(__always)
+    static func tile<let V: Int>(rows: Int, _ vectors: InlineArray<V, Void>.Type, _ t: TileArguments) {
+        if tileRows == 12 {
+            switch rows {
+            case 12: return tile(InlineArray<12, Void>.self, vectors, t)
+            case 8: return tile(InlineArray<8, Void>.self, vectors, t)
+            default: break
+            }
+        } else if rows == 6 {
+            return tile(InlineArray<6, Void>.self, vectors, t)
+        }
+        switch rows {
+        case 4: tile(InlineArray<4, Void>.self, vectors, t)
+        case 2: tile(InlineArray<2, Void>.self, vectors, t)
+        default: tile(InlineArray<1, Void>.self, vectors, t)
+        }
+    }
+
+    /// One tile of `R` rows: C (R×V) = A·B (+ C) (+ bias).
     @inlinable @inline(never)
-    static func tile<let R: Int>(_: InlineArray<R, Void>.Type, _ t: TileArguments) {
+    static func tile<let R: Int, let V: Int>(
+        _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type, _ t: TileArguments
+    ) {
         let size = I.scalarSize
-        var sums = InlineArray<R, InlineArray<2, I.V>>(repeating: .init(repeating: .zero))
+        var sums = InlineArray<R, InlineArray<V, I.V>>(repeating: .init(repeating: .zero))
         var a = t.a
         var b = t.b
         let bStep = t.bStride &* size
         var left = t.k
         while left > 0 {
-            let b0 = I.load(b, 0)
-            let b1 = I.load(b, I.width)
+            var columns = InlineArray<V, I.V>(repeating: .zero)
+            for v in 0..<V { columns[v] = I.load(b, v &* I.width) }
             for r in 0..<R {
                 let value = I.broadcast(a, r)
-                I.fma(&sums[r][0], value, b0)
-                I.fma(&sums[r][1], value, b1)
+                for v in 0..<V { I.fma(&sums[r][v], value, columns[v]) }
             }
             a += R &* size
             b += bStep
             left &-= 1
         }
         if let bias = t.bias {
-            let b0 = I.load(bias, 0)
-            let b1 = I.load(bias, I.width)
-            for r in 0..<R {
-                sums[r][0] += b0
-                sums[r][1] += b1
+            for v in 0..<V {
+                let value = I.load(bias, v &* I.width)
+                for r in 0..<R { sums[r][v] += value }
             }
         }
         if t.accumulate {
             for r in 0..<R {
                 let c = t.c + r &* t.cRow &* size
-                I.store(I.load(c, 0) + sums[r][0], c, 0)
-                I.store(I.load(c, I.width) + sums[r][1], c, I.width)
+                for v in 0..<V { sums[r][v] += I.load(c, v &* I.width) }
             }
-        } else {
-            for r in 0..<R {
-                let c = t.c + r &* t.cRow &* size
-                I.store(sums[r][0], c, 0)
-                I.store(sums[r][1], c, I.width)
-            }
+        }
+        for r in 0..<R {
+            let c = t.c + r &* t.cRow &* size
+            for v in 0..<V { I.store(sums[r][v], c, v &* I.width) }
         }
     }
 
     /// Adds the first `columns` columns of a tile in scratch memory to C, where C's edge cuts the tile.
     @inlinable @inline(never)
     static func copyOut(rows: Int, columns: Int, tile: UnsafeRawPointer, _ t: TileArguments) {
-        let size = I.scalarSize
         for r in 0..<rows {
-            let from = tile + r &* tileColumns &* size
-            let to = t.c + r &* t.cRow &* size
-            for j in 0..<columns {
-                var value = from.load(fromByteOffset: j &* size, as: I.Scalar.self)
-                if let bias = t.bias { value += bias.load(fromByteOffset: j &* size, as: I.Scalar.self) }
-                if t.accumulate { value += to.load(fromByteOffset: j &* size, as: I.Scalar.self) }
-                to.storeBytes(of: value, toByteOffset: j &* size, as: I.Scalar.self)
+            let from = tile + r &* tileColumns &* I.scalarSize
+            let to = t.c + r &* t.cRow &* I.scalarSize
+            var j = 0
+            if columns >= I.width {
+                var value = I.load(from, 0)
+                if let bias = t.bias { value += I.load(bias, 0) }
+                if t.accumulate { value += I.load(to, 0) }
+                I.store(value, to, 0)
+                j = I.width
+            }
+            while j < columns {
+                var value = scalar(from, j)
+                if let bias = t.bias { value += scalar(bias, j) }
+                if t.accumulate { value += scalar(to, j) }
+                put(value, to, j)
+                j &+= 1
             }
         }
     }

@@ -132,6 +132,8 @@ import Testing
         check(Case(m: 157, n: 521, k: 97, accumulate: true))
         check(Case(m: 31, n: 1031, k: 61, transposesB: true, bias: true))
         check(Case(m: 10, n: 7, k: 3001, transposesB: true))
+        check(Case(m: 3, n: 1100, k: 37, accumulate: true, bias: true))
+        check(Case(m: 200, n: 40, k: 9))
     }
 
     @Test func batchesWithSharedFactors() {
@@ -144,6 +146,18 @@ import Testing
                             sharesA: sharing & 1 != 0, sharesB: sharing & 2 != 0, accumulate: layout == 2,
                             bias: layout == 1, slack: sharing == 3 ? 2 : 0))
                 }
+            }
+        }
+    }
+
+    @Test func aColumnAsResult() {
+        for layout in 0..<4 {
+            for k in [3, 70] {
+                check(
+                    Case(
+                        m: 45, n: 1, k: k, transposesA: layout & 1 != 0, transposesB: layout & 2 != 0,
+                        accumulate: layout < 2, bias: layout % 3 == 0))
+                check(Case(batch: 3, m: 45, n: 1, k: k, transposesA: layout & 1 != 0, bias: layout > 1))
             }
         }
     }
@@ -181,15 +195,15 @@ import Testing
         let threads = Parallel.threads
         defer { Parallel.threads = threads }
         let cases = [
-            Case(m: 211, n: 307, k: 401, bias: true), Case(m: 50, n: 10, k: 1568, transposesB: true),
+            Case(m: 171, n: 207, k: 301, bias: true), Case(m: 50, n: 10, k: 1568, transposesB: true),
             Case(m: 128, n: 256, k: 150, transposesA: true, accumulate: true),
-            Case(batch: 64, m: 17, n: 33, k: 40), Case(m: 1, n: 1000, k: 700), Case(m: 300, n: 1, k: 1000),
+            Case(batch: 64, m: 17, n: 33, k: 40), Case(m: 1, n: 800, k: 700), Case(m: 300, n: 1, k: 800),
         ]
         for test in cases {
-            for table in floatTables {
+            for table in floatTables.suffix(1) {
                 Parallel.threads = 1
                 let one = run(test, table, Float.self, comparing: false).result
-                for count in [2, 3, 8] {
+                for count in [2, 5] {
                     Parallel.threads = count
                     #expect(run(test, table, Float.self, comparing: false).result == one, "\(test.testDescription), \(table.name)")
                 }
