@@ -48,9 +48,12 @@ let package = Package(
         .executableTarget(
             name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/mnist-cnn"),
-        .testTarget(name: "KernelsTests", dependencies: kernelModules, path: "Tests/KernelsTests"),
-        .testTarget(
-            name: "TapestryTests", dependencies: ["Tapestry", "nn", "optim", "data", "vision"],
-            path: "Tests/TapestryTests"),
+        .testTarget(name: "KernelsTests", dependencies: kernelModules),
+        .testTarget(name: "TapestryTests", dependencies: ["Tapestry"]),
+        .testTarget(name: "NNTests", dependencies: ["nn"]),
+        .testTarget(name: "OptimTests", dependencies: ["optim"]),
+        .testTarget(name: "DataTests", dependencies: ["data"]),
+        .testTarget(name: "VisionTests", dependencies: ["vision", "CZlib"]),
+        .testTarget(name: "ExamplesTests", dependencies: ["ExampleSupport", "mnist-cnn"]),
     ] + wideKernels
 )
