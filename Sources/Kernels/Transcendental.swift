@@ -111,15 +111,13 @@ extension ISA where Scalar == Float, Bits.Scalar == Int32 {
         var small = a
         fma(&small, p * z, a)
         let signed = select(a, lessThan: V.zero, -large, large)
-        let result = select(magnitude, lessThan: V(repeating: 0.625), small, signed)
-        return maximum(result, a * V.zero + result)  // NaN stays NaN
+        return select(magnitude, lessThan: V(repeating: 0.625), small, signed)
     }
 
     @inlinable @inline(__always)
     static func horner(_ p: V, _ x: V, _ c: Float) -> V {
         var result = V(repeating: c)
         fma(&result, p, x)
-        return result
     }
 }
 
