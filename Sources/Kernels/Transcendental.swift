@@ -118,6 +118,7 @@ extension ISA where Scalar == Float, Bits.Scalar == Int32 {
     static func horner(_ p: V, _ x: V, _ c: Float) -> V {
         var result = V(repeating: c)
         fma(&result, p, x)
+        return result
     }
 }
 
