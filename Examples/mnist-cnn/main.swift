@@ -29,6 +29,7 @@ run("mnist-cnn") {
 }
 
 func train(_ settings: Settings) throws {
+    _ = InstructionSet.current  // a wrong setting in the environment ends the program before anything is printed
     if let threads = settings.threads { numThreads = threads }
     manualSeed(settings.seed)
     var training: any Dataset = try vision.datasets.MNIST(root: settings.folder, train: true, download: settings.download)
