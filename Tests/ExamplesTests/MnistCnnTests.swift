@@ -101,9 +101,10 @@ import Testing
     private func start(_ words: [String]) throws -> Process {
         let process = Process()
         let folders = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()]
-        process.executableURL = try #require(
+        let program: URL = try #require(
             folders.map { $0.appendingPathComponent("mnist-cnn") }
                 .first { FileManager.default.isExecutableFile(atPath: $0.path) })
+        process.executableURL = program
         process.arguments = words
         process.standardOutput = Pipe()
         process.standardError = Pipe()
