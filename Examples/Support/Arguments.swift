@@ -41,6 +41,7 @@ public struct Arguments {
                 guard let text = attached ?? rest.popFirst() else {
                     throw UsageError(description: "\(word) needs a value: \(word) \(value)")
                 }
+                guard !text.isEmpty else { throw UsageError(description: "\(word) is empty: \(word) \(value)") }
                 given[word] = text
             } else {
                 guard attached == nil else { throw UsageError(description: "\(word) takes no value") }

@@ -33,13 +33,20 @@ public struct Progress {
             format: "loss %.4f  accuracy %5.2f %%  %.0f images/s  %@ left", loss, accuracy * 100,
             Double(items) / elapsed, time(left))
         if isTerminal {
-            let width = 24
-            let filled = width * step / max(1, steps)
-            let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-            write("\rEpoch \(epoch)/\(epochs) \(bar) \(step)/\(steps)  \(figures)\u{1b}[K" + (isLast ? "\n" : ""))
+            write("\r" + bar(step, figures) + "\u{1b}[K" + (isLast ? "\n" : ""))
         } else {
             write("Epoch [\(epoch)/\(epochs)], step [\(step)/\(steps)]  \(figures)\n")
         }
+    }
+
+    /// The line with a bar as long as the terminal has room for: a line that wraps could not be drawn over.
+    private func bar(_ step: Int, _ figures: String) -> String {
+        let (before, after) = ("Epoch \(epoch)/\(epochs) ", " \(step)/\(steps)  \(figures)")
+        let columns = terminalWidth(STDERR_FILENO) ?? 80
+        let width = max(0, min(24, columns - 1 - before.count - after.count))
+        let filled = width * step / max(1, steps)
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+        return String((before + bar + after).prefix(columns - 1))
     }
 
     /// Ends a bar that has not reached its end.

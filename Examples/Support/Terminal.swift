@@ -1,4 +1,13 @@
 // Pictures and tables made of characters.
+import Foundation
+
+/// Characters in a line of the terminal behind a file descriptor; nil if there is no terminal.
+public func terminalWidth(_ descriptor: Int32) -> Int? {
+    guard isatty(descriptor) != 0 else { return nil }
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+}
 
 /// Grey images side by side, two pixels a character (half blocks, 256 grey levels by colour on a terminal, five shades of
 /// characters elsewhere). `images` are rows of values 0...1.

@@ -26,10 +26,12 @@ func describe(_ model: nn.Module, _ settings: Settings, _ training: Int, _ test:
 /// One epoch's result, as a line of text or JSON.
 func report(_ settings: Settings, _ epoch: Int, _ result: Evaluation, _ seconds: Double, _ rate: Double) {
     if settings.json {
+        // JSON has no number for a loss that has run away.
+        let loss = result.loss.isFinite ? String(format: "%.4f", result.loss) : "null"
         print(
             String(
-                format: #"{"epoch":%d,"loss":%.4f,"accuracy":%.4f,"seconds":%.1f,"imagesPerSecond":%.0f}"#, epoch,
-                result.loss, result.accuracy, seconds, rate))
+                format: #"{"epoch":%d,"loss":%@,"accuracy":%.4f,"seconds":%.1f,"imagesPerSecond":%.0f}"#, epoch, loss,
+                result.accuracy, seconds, rate))
     } else {
         print(
             String(
@@ -50,9 +52,10 @@ func show(_ model: nn.Module, _ test: vision.datasets.MNIST) {
     let digits = (0..<count).map { digit in
         (0..<28).map { row in Array(pixels[(digit * 28 + row) * 28..<(digit * 28 + row + 1) * 28]) }
     }
-    let color = isatty(STDOUT_FILENO) != 0
-    for start in stride(from: 0, to: count, by: 5) {
-        let range = start..<min(count, start + 5)
-        print(picture(Array(digits[range]), captions: Array(captions[range]), color: color) + "\n")
+    let columns = terminalWidth(STDOUT_FILENO)
+    let inRow = min(5, max(1, (columns ?? .max) / 29))
+    for start in stride(from: 0, to: count, by: inRow) {
+        let range = start..<min(count, start + inRow)
+        print(picture(Array(digits[range]), captions: Array(captions[range]), color: columns != nil) + "\n")
     }
 }

@@ -57,18 +57,3 @@ struct Settings {
         json = arguments.has("--json")
     }
 }
-
-/// Throws unless a file can be made at `path`: better known before training than after.
-func checkWritable(_ path: String) throws {
-    var isDirectory: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-        throw FileError(path, "cannot be written (is a directory)")
-    }
-    let probe = "\(path).\(ProcessInfo.processInfo.processIdentifier).part"
-    let descriptor = open(probe, O_WRONLY | O_CREAT, 0o644)
-    guard descriptor >= 0 else {
-        throw FileError(path, "cannot be written (\(String(cString: strerror(errno)).lowercased()))")
-    }
-    close(descriptor)
-    unlink(probe)
-}

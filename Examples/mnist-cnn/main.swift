@@ -31,9 +31,11 @@ run("mnist-cnn") {
 func train(_ settings: Settings) throws {
     _ = InstructionSet.current  // a wrong setting in the environment ends the program before anything is printed
     if let threads = settings.threads { numThreads = threads }
+    if let path = settings.save { try checkWritable(path) }
     manualSeed(settings.seed)
     var training: any Dataset = try vision.datasets.MNIST(root: settings.folder, train: true, download: settings.download)
     let test = try vision.datasets.MNIST(root: settings.folder, train: false)
+    guard training.count > 0, test.count > 0 else { throw FileError(settings.folder ?? "MNIST", "holds no images") }
     if let limit = settings.limit, limit < training.count { training = Subset(training, indices: Array(0..<limit)) }
 
     let model = CNN()
@@ -44,7 +46,6 @@ func train(_ settings: Settings) throws {
             throw FileError(path, error.description)
         }
     }
-    if let path = settings.save { try checkWritable(path) }
     if !settings.json { describe(model, settings, training.count, test.count) }
 
     let optimizer = optim.Adam(model.parameters(), lr: settings.learningRate)
@@ -69,12 +70,11 @@ func train(_ settings: Settings) throws {
                 step: step + 1, items: items, loss: lossSum / Double(items), accuracy: Double(correct) / Double(items))
             if Interrupt.isRequested {
                 progress.interrupt()
-                if let path = settings.save { try saveSafetensors(model.stateDict(), to: path) }
-                exit(Interrupt.exitStatus)
+                try stop(model, settings)
             }
         }
         let seconds = progress.seconds
-        result = evaluate(model, test)
+        result = try evaluate(model, test, settings)
         report(settings, epoch, result, seconds, Double(items) / seconds)
     }
     if let path = settings.save {
@@ -87,6 +87,14 @@ func train(_ settings: Settings) throws {
     }
 }
 
+/// Ends the program as Ctrl-C asks; the weights are saved first if wanted.
+func stop(_ model: CNN, _ settings: Settings) throws -> Never {
+    if let path = settings.save { try saveSafetensors(model.stateDict(), to: path) }
+    let saved = settings.save.map { ", saved the weights to \($0)" } ?? ""
+    FileHandle.standardError.write(Data("Stopped by a signal\(saved)\n".utf8))
+    exit(Interrupt.exitStatus)
+}
+
 /// Loss and accuracy on a test set, and how often each digit was taken for each.
 struct Evaluation {
     var loss = 0.0
@@ -94,16 +102,17 @@ struct Evaluation {
     var confusion = [[Int]](repeating: [Int](repeating: 0, count: 10), count: 10)
 }
 
-func evaluate(_ model: CNN, _ test: any Dataset) -> Evaluation {
+func evaluate(_ model: CNN, _ test: any Dataset, _ settings: Settings) throws -> Evaluation {
     model.eval()
     var result = Evaluation()
-    noGrad {
+    try noGrad {
         for (images, labels) in data.DataLoader(test, batchSize: 500) {
             let output = model(images)
             result.loss += F.crossEntropy(output, labels, reduction: .sum).item()
             for (real, predicted) in zip(labels.array(Int.self), output.argmax(dim: 1).array(Int.self)) {
                 result.confusion[real][predicted] += 1
             }
+            if Interrupt.isRequested { try stop(model, settings) }
         }
     }
     result.loss /= Double(test.count)

@@ -43,74 +43,40 @@ public struct ConvolutionShape: Sendable, Hashable {
     @usableFromInline var isEmpty: Bool { batch == 0 || outChannels == 0 || outHeight == 0 || outWidth == 0 }
 }
 
-/// One tap of a filter along one axis: which phase of the input it reads, how many steps from the output's position, and
-/// which element of the filter it is.
-@usableFromInline struct AxisTap {
-    @usableFromInline let phase, shift, index: Int
-    @inlinable init(phase: Int, shift: Int, index: Int) {
-        (self.phase, self.shift, self.index) = (phase, shift, index)
-    }
-}
-
-/// Taps of one axis forward: input position `o·stride + k·dilation − pad` is step `o + shift` of phase `phase`.
-@inlinable
-func forwardTaps(_ kernel: Int, _ stride: Int, _ dilation: Int, _ pad: Int) -> [AxisTap] {
-    (0..<kernel).map { k in
-        let position = k * dilation - pad
-        let phase = ((position % stride) + stride) % stride
-        return AxisTap(phase: phase, shift: (position - phase) / stride, index: k)
-    }
-}
-
-/// Taps of one axis backward: input position `i·stride + phase` got its share from outputs `i + shift`.
-@inlinable
-func backwardTaps(_ kernel: Int, _ stride: Int, _ dilation: Int, _ pad: Int, phase: Int) -> [AxisTap] {
-    (0..<kernel).compactMap { k in
-        let position = phase + pad - k * dilation
-        return position % stride == 0 ? AxisTap(phase: 0, shift: position / stride, index: k) : nil
-    }
-}
-
 /// `y = x ⋆ w + bias`, then ReLU if asked.
 @inlinable @inline(never)
-func convolutionForward<I: ISA, let R: Int, let V: Int>(
-    _: I.Type, _ rows: InlineArray<R, Void>.Type, _ vectors: InlineArray<V, Void>.Type, _ s: ConvolutionShape,
-    _ x: UnsafeRawPointer, _ w: UnsafeRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool, _ y: UnsafeMutableRawPointer
+func convolutionForward<I: ISA>(
+    _: I.Type, _ s: ConvolutionShape, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer, _ bias: UnsafeRawPointer?,
+    _ relu: Bool, _ y: UnsafeMutableRawPointer
 ) {
     if s.isEmpty { return }
-    let (outHeight, outWidth) = (s.outHeight, s.outWidth)
-    let correlation = Correlation(
-        images: s.batch, groups: s.groups, inChannels: s.groupIn, outChannels: s.groupOut, height: s.height,
-        width: s.width, splitHeight: s.strideHeight, splitWidth: s.strideWidth,
-        verticalTaps: [forwardTaps(s.kernelHeight, s.strideHeight, s.dilationHeight, s.padTop)],
-        horizontalTaps: [forwardTaps(s.kernelWidth, s.strideWidth, s.dilationWidth, s.padLeft)],
-        outHeight: outHeight, outWidth: outWidth, stepHeight: 1, stepWidth: 1,
-        weightOut: s.filterSize, weightIn: s.kernelHeight * s.kernelWidth, weightGroup: s.groupOut * s.filterSize,
-        kernelWidth: s.kernelWidth)
-    correlate(I.self, rows, vectors, correlation, x, w, bias, relu, y)
+    correlate(I.self, Correlation(forward: s), x, w, bias, relu, y)
 }
 
 /// `dx`: the gradient of the input, given that of the output.
 @inlinable @inline(never)
-func convolutionBackwardData<I: ISA, let R: Int, let V: Int>(
-    _: I.Type, _ rows: InlineArray<R, Void>.Type, _ vectors: InlineArray<V, Void>.Type, _ s: ConvolutionShape,
-    _ dy: UnsafeRawPointer, _ w: UnsafeRawPointer, _ dx: UnsafeMutableRawPointer
+func convolutionBackwardData<I: ISA>(
+    _: I.Type, _ s: ConvolutionShape, _ dy: UnsafeRawPointer, _ w: UnsafeRawPointer, _ dx: UnsafeMutableRawPointer
 ) {
     let count = s.batch * s.inChannels * s.height * s.width
     if count == 0 { return }
     if s.isEmpty { return fill(I.self, count, 0, dx) }
-    let (strideHeight, strideWidth) = (s.strideHeight, s.strideWidth)
-    let correlation = Correlation(
-        images: s.batch, groups: s.groups, inChannels: s.groupOut, outChannels: s.groupIn, height: s.outHeight,
-        width: s.outWidth, splitHeight: 1, splitWidth: 1,
-        verticalTaps: (0..<strideHeight).map {
-            backwardTaps(s.kernelHeight, strideHeight, s.dilationHeight, s.padTop, phase: $0)
-        },
-        horizontalTaps: (0..<strideWidth).map {
-            backwardTaps(s.kernelWidth, strideWidth, s.dilationWidth, s.padLeft, phase: $0)
-        },
-        outHeight: s.height, outWidth: s.width, stepHeight: strideHeight, stepWidth: strideWidth,
-        weightOut: s.kernelHeight * s.kernelWidth, weightIn: s.filterSize, weightGroup: s.groupOut * s.filterSize,
-        kernelWidth: s.kernelWidth)
-    correlate(I.self, rows, vectors, correlation, dy, w, nil, false, dx)
+    correlate(I.self, Correlation(backward: s), dy, w, nil, false, dx)
+}
+
+/// Computes a correlation with the kernel that suits its shape.
+@inlinable @inline(never)
+func correlate<I: ISA>(
+    _: I.Type, _ c: Correlation, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool,
+    _ y: UnsafeMutableRawPointer
+) {
+    if 2 * c.outChannels > I.width * I.tileVectors / (I.hasManyRegisters ? 2 : 1) {
+        ChannelCorrelation<I>(c).run(x, w, bias, relu, y)
+    } else if I.hasManyRegisters {
+        flatCorrelation(I.self, InlineArray<8, Void>.self, InlineArray<3, Void>.self, c, x, w, bias, relu, y)
+    } else if I.width * I.scalarSize == 32 {
+        flatCorrelation(I.self, InlineArray<4, Void>.self, InlineArray<3, Void>.self, c, x, w, bias, relu, y)
+    } else {
+        flatCorrelation(I.self, InlineArray<4, Void>.self, InlineArray<2, Void>.self, c, x, w, bias, relu, y)
+    }
 }

@@ -4,19 +4,20 @@
 //
 // Register budget: a tile of 4 rows × 3 columns has 12 sums; each step loads 7 vectors for 12 FMA. A single row
 // takes 6 columns, as the latency of FMA asks for several sums at once. The horizontal sums at the end of a tile
-// cost about as much as a dozen steps, hence long steps of k.
+// cost about as much as a dozen steps, hence long steps of k: four rows of it stay in the first-level cache while
+// three columns at a time pass by from the second.
 
 extension GEMM {
-    /// Longest step of k: three columns of it and one row stay in the first-level cache.
+    /// Longest step of k.
     @inlinable @inline(__always)
-    static var dotDepth: Int { 8192 / I.scalarSize }
+    static var dotDepth: Int { 4096 / I.scalarSize }
 
     /// Whether the dot product form serves `g` better than packing: C is narrow in one direction.
     @inlinable @inline(__always)
     static func prefersDot(_ g: GEMMArguments) -> Bool {
         guard g.aColumn == 1, g.bRow == 1 else { return false }
         let narrow = min(g.m, g.n)
-        return narrow == 1 ? g.k >= 2 &* I.width : narrow <= 12 && g.k >= 12 &* I.width
+        return narrow == 1 ? g.k >= 2 &* I.width : narrow <= 40 && g.k >= 12 &* I.width
     }
 
     /// Computes `g` by dot products.
@@ -55,18 +56,16 @@ extension GEMM {
             let b = g.b + (batch &* g.bBatch &+ start) &* size
             let c = g.c + batch &* g.cBatch &* size
             let bias = start > 0 ? nil : g.columnBias
-            var column = columns.lowerBound
-            while column < columns.upperBound {
-                let columnsLeft = columns.upperBound &- column
-                // A lone row takes more columns at a time.
-                let width =
-                    rows.count < 4 && columnsLeft >= 6 ? 6 : columnsLeft >= 3 ? 3 : 1
-                t.b = b + column &* g.bColumn &* size
-                t.bias = bias.map { $0 + column &* size }
-                var row = rows.lowerBound
-                while row < rows.upperBound {
-                    let high = width < 6 && rows.upperBound &- row >= 4
-                    t.a = a + row &* g.aRow &* size
+            var row = rows.lowerBound
+            while row < rows.upperBound {
+                let high = rows.upperBound &- row >= 4
+                t.a = a + row &* g.aRow &* size
+                var column = columns.lowerBound
+                while column < columns.upperBound {
+                    let left = columns.upperBound &- column
+                    let width = !high && left >= 6 ? 6 : left >= 3 ? 3 : 1
+                    t.b = b + column &* g.bColumn &* size
+                    t.bias = bias.map { $0 + column &* size }
                     t.c = c + (row &* g.cRow &+ column) &* size
                     switch (high, width) {
                     case (true, 3): dotTile(InlineArray<4, Void>.self, InlineArray<3, Void>.self, t)
@@ -75,9 +74,9 @@ extension GEMM {
                     case (false, 3): dotTile(InlineArray<1, Void>.self, InlineArray<3, Void>.self, t)
                     default: dotTile(InlineArray<1, Void>.self, InlineArray<1, Void>.self, t)
                     }
-                    row &+= high ? 4 : 1
+                    column &+= width
                 }
-                column &+= width
+                row &+= high ? 4 : 1
             }
             start &+= depth
         }
@@ -140,14 +139,42 @@ extension GEMM {
                 for s in 0..<S { I.fma(&sums[r][s], row, columns[s]) }
             }
         }
-        for r in 0..<R {
-            let c = t.c + r &* t.cRow &* size
-            for s in 0..<S {
-                var sum = sums[r][s].sum()
+        // Lanes are added up in memory: unrolled here, they would push the sums out of their registers above.
+        withUnsafeTemporaryAllocation(byteCount: R &* S &* I.width &* size, alignment: 16) { buffer in
+            let lanes = buffer.baseAddress!
+            for r in 0..<R {
+                for s in 0..<S { I.store(sums[r][s], lanes, (r &* S &+ s) &* I.width) }
+            }
+            addLanes(rows: R, columns: S, lanes, t)
+        }
+    }
+
+    /// Adds up the lanes of a tile's sums into C.
+    @inlinable @inline(never)
+    static func addLanes(rows: Int, columns: Int, _ lanes: UnsafeRawPointer, _ t: DotArguments) {
+        var vector = lanes
+        for r in 0..<rows {
+            let c = t.c + r &* t.cRow &* I.scalarSize
+            for s in 0..<columns {
+                var sum = total(vector)
                 if let bias = t.bias { sum += scalar(bias, s) }
                 if t.accumulate { sum += scalar(c, s) }
                 put(sum, c, s)
+                vector += I.width &* I.scalarSize
             }
         }
+    }
+
+    /// The sum of a vector's lanes in memory: halves of four lanes first, for fewer dependent additions.
+    @inlinable @inline(__always)
+    static func total(_ lanes: UnsafeRawPointer) -> I.Scalar {
+        if I.width < 4 { return scalar(lanes, 0) + scalar(lanes, 1) }
+        var four = lanes.loadUnaligned(as: SIMD4<I.Scalar>.self)
+        var lane = 4
+        while lane < I.width {
+            four += (lanes + lane &* I.scalarSize).loadUnaligned(as: SIMD4<I.Scalar>.self)
+            lane &+= 4
+        }
+        return (four[0] + four[2]) + (four[1] + four[3])
     }
 }

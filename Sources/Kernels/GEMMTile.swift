@@ -1,9 +1,13 @@
 // Register tiles of the matrix product: R rows of A times V = 2 vectors of columns of B (1 at a narrow edge), all
 // sums in registers.
 //
-// Register budget. 32 registers (AVX-512, NEON): 12×2 = 24 sums, 2 vectors of B, broadcasts of A. 16 registers
-// (AVX2, SSE): 6×2 = 12 sums, 2 of B, 1 broadcast. Either has more independent sums than latency × throughput
-// of FMA (4 × 2) and fewer than one load per FMA. Remaining rows are done by tiles of 8, 4, 2 and 1 rows.
+// Register budget. 32 registers (AVX-512, NEON): 12×2 = 24 sums, 2 vectors of B, broadcasts of A. 16 registers:
+// 6×2 = 12 sums, 2 of B, 1 broadcast (AVX2); 4×2 without FMA, where products need registers too (SSE). With FMA
+// there are more independent sums than latency × throughput (4 × 2) and fewer loads than FMA. Remaining rows are
+// done by tiles of 8, 4, 2 and 1 rows.
+//
+// All sums must stay in registers, which they do only while the loops over them are unrolled whole. `+` on a SIMD
+// type known through the protocol is a loop over lanes at that stage and too much for it, hence FMA with 1.
 
 extension GEMM {
     /// Rows of the largest tile.
@@ -12,7 +16,7 @@ extension GEMM {
         #if arch(arm64)
             12
         #else
-            I.width &* I.scalarSize == 64 ? 12 : 6
+            I.width &* I.scalarSize == 64 ? 12 : I.width &* I.scalarSize == 32 ? 6 : 4
         #endif
     }
 
@@ -77,7 +81,7 @@ extension GEMM {
             case 8: return tile(InlineArray<8, Void>.self, vectors, t)
             default: break
             }
-        } else if rows == 6 {
+        } else if tileRows == 6, rows == 6 {
             return tile(InlineArray<6, Void>.self, vectors, t)
         }
         switch rows {
@@ -109,16 +113,17 @@ extension GEMM {
             b += bStep
             left &-= 1
         }
+        let one = I.V(repeating: 1)
         if let bias = t.bias {
             for v in 0..<V {
                 let value = I.load(bias, v &* I.width)
-                for r in 0..<R { sums[r][v] += value }
+                for r in 0..<R { I.fma(&sums[r][v], one, value) }
             }
         }
         if t.accumulate {
             for r in 0..<R {
                 let c = t.c + r &* t.cRow &* size
-                for v in 0..<V { sums[r][v] += I.load(c, v &* I.width) }
+                for v in 0..<V { I.fma(&sums[r][v], one, I.load(c, v &* I.width)) }
             }
         }
         for r in 0..<R {

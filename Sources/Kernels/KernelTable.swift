@@ -58,12 +58,11 @@ public struct KernelTable: Sendable {
     public let adamStep:
         @Sendable (AdamSettings, Int, MutablePointer, Pointer, MutablePointer, MutablePointer, MutablePointer?) -> Void
 
-    /// Instantiates every kernel for `I`, with the register tiles of the convolution that suit its registers: rows by
-    /// vectors of the correlation, and sources by vectors of backward-weights.
+    /// Instantiates every kernel for `I`, with the register tile of the convolution's backward-weights that suits its
+    /// registers: sources by vectors.
     @inlinable @inline(__always)
-    public init<I: ISA, let CR: Int, let CV: Int, let WT: Int, let WV: Int>(
-        _: I.Type, name: String, convolution cr: InlineArray<CR, Void>.Type, by cv: InlineArray<CV, Void>.Type,
-        weights wt: InlineArray<WT, Void>.Type, by wv: InlineArray<WV, Void>.Type
+    public init<I: ISA, let WT: Int, let WV: Int>(
+        _: I.Type, name: String, weights wt: InlineArray<WT, Void>.Type, by wv: InlineArray<WV, Void>.Type
     ) {
         self.name = name
         unary = { Kernels.unary(I.self, $0, $1, $2, $3, $4, $5) }
@@ -76,14 +75,8 @@ public struct KernelTable: Sendable {
         softmax = { Kernels.softmax(I.self, $0, $1, $2, $3, $4, $5) }
         softmaxBackward = { Kernels.softmaxBackward(I.self, $0, $1, $2, $3, $4, $5, $6) }
         gemm = { GEMM<I>.run($0) }
-        convolutionForward = {
-            Kernels.convolutionForward(
-                I.self, InlineArray<CR, Void>.self, InlineArray<CV, Void>.self, $0, $1, $2, $3, $4, $5)
-        }
-        convolutionBackwardData = {
-            Kernels.convolutionBackwardData(
-                I.self, InlineArray<CR, Void>.self, InlineArray<CV, Void>.self, $0, $1, $2, $3)
-        }
+        convolutionForward = { Kernels.convolutionForward(I.self, $0, $1, $2, $3, $4, $5) }
+        convolutionBackwardData = { Kernels.convolutionBackwardData(I.self, $0, $1, $2, $3) }
         convolutionBackwardWeights = {
             Kernels.convolutionBackwardWeights(
                 I.self, InlineArray<WT, Void>.self, InlineArray<WV, Void>.self, $0, $1, $2, $3, $4)

@@ -1,131 +1,141 @@
 // Maximum pooling. The winner of each window is kept as the number of its tap, in one byte where windows have at
 // most 256 taps: an eighth of the memory traffic of a 64-bit index, and the gradient needs nothing else.
+//
+// While they compete, taps are numbered in floating point, so that the comparison that selects the value selects
+// the number too. They are counted from 2^23 (Double: 2^52) on: there the low bits of a number's representation
+// are the integer itself, and turning a row of them into bytes is a truncation.
 
 extension Pooling {
     /// y = the maximum of each window of x; padding is -∞.
     ///
-    /// `winners`, if wanted, receives the tap (kernel row × kernel width + kernel column) of each maximum, as `UInt8`
-    /// or `Int32` (`PoolingShape.hasByteWinners`): the first of equal maxima; a NaN beats all, the last one stays
-    /// (mirrors `torch.nn.functional.max_pool2d`).
+    /// `winners`, if wanted, receives the tap (kernel row × kernel width + kernel column) of each maximum, as
+    /// `UInt8` or `Int32` (`PoolingShape.hasByteWinners`): the first of equal maxima; a NaN beats all, the last
+    /// one stays (mirrors `torch.nn.functional.max_pool2d`).
     @inlinable
     public static func maxForward(
         _ s: PoolingShape, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ winners: UnsafeMutableRawPointer?
     ) {
+        guard s.planes > 0, s.outputSize > 0 else { return }
+        let s = s.flattened
+        if s.strideWidth == 1 {
+            maxForward(InlineArray<1, Void>.self, s, x, y, winners)
+        } else if s.strideWidth == 2, s.kernelWidth > 1 {
+            maxForward(InlineArray<2, Void>.self, s, x, y, winners)
+        } else {
+            maxForward(InlineArray<0, Void>.self, s, x, y, winners)
+        }
+    }
+
+    /// The number that stands for tap 0.
+    @inlinable @inline(__always)
+    static var tapZero: I.Scalar { I.scalarSize == 4 ? 8_388_608 : 4_503_599_627_370_496 }
+
+    @inlinable
+    static func maxForward<let S: Int>(
+        _ stride: InlineArray<S, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer,
+        _ y: UnsafeMutableRawPointer, _ winners: UnsafeMutableRawPointer?
+    ) {
+        let rows = Rows(s)
+        let bytesPlane = rows.bytes(s)
+        let bytesRow = rows.outputs &* I.scalarSize
+        let bytesWorker = (bytesPlane &+ 2 &* bytesRow &+ 63) & ~63
+        let winnerSize = s.hasByteWinners ? 1 : MemoryLayout<Int32>.size
+        let chunks = (s.planes &+ s.planesPerChunk &- 1) / s.planesPerChunk
+        let workers = Swift.min(Parallel.threads, chunks)
         let work = s.planes &* s.outputSize &* s.kernelHeight &* s.kernelWidth / 2
-        Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work) { _, planes in
-            for plane in planes {
-                let x = x + plane &* s.inputSize &* I.scalarSize
-                let y = y + plane &* s.outputSize &* I.scalarSize
-                if let winners {
-                    if s.hasByteWinners {
-                        maxPlane(s, x, y, winners + plane &* s.outputSize, UInt8.self)
-                    } else {
-                        maxPlane(s, x, y, winners + plane &* s.outputSize &* 4, Int32.self)
+        BufferPool.withScratch(bytesRow &+ workers &* bytesWorker) { scratch in
+            // The first tap of a window that exists wins if no value is above -∞.
+            for j in 0..<rows.outputs {
+                let columns = s.kernelColumns(j)
+                put(tapZero + I.Scalar(columns.isEmpty ? 0 : columns.lowerBound), scratch, j)
+            }
+            let firstTaps = UnsafeRawPointer(scratch)
+            Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work) { worker, planes in
+                let padded = scratch + bytesRow + worker &* bytesWorker
+                let outRow = padded + bytesPlane
+                let tapRow = outRow + bytesRow
+                if rows.copies { for i in 0..<s.height &* rows.stride { put(-.infinity, padded, i) } }
+                for plane in planes {
+                    var from = x + plane &* s.inputSize &* I.scalarSize
+                    if rows.copies {
+                        copy(from, s, rows, padded)
+                        from = UnsafeRawPointer(padded)
                     }
-                } else {
-                    maxPlane(s, x, y)
+                    for row in 0..<s.outHeight {
+                        let taps = s.kernelRows(row)
+                        let first = row &* s.strideHeight &- s.padTop &+ taps.lowerBound &* s.dilationHeight
+                        let output = plane &* s.outputSize &+ row &* s.outWidth
+                        let to = y + output &* I.scalarSize
+                        let isNarrow = s.outWidth < I.width
+                        maxRow(
+                            stride, s, from + (taps.isEmpty ? 0 : first &* rows.stride) &* I.scalarSize,
+                            rowStep: s.dilationHeight &* rows.stride, kernelRows: taps, firstTaps,
+                            isNarrow ? outRow : to, tapRow)
+                        if isNarrow { to.copyMemory(from: outRow, byteCount: s.outWidth &* I.scalarSize) }
+                        if let winners { narrow(s, tapRow, winners + output &* winnerSize) }
+                    }
                 }
             }
         }
     }
 
-    /// One plane, with winners.
-    @inlinable
-    static func maxPlane<W: FixedWidthInteger>(
-        _ s: PoolingShape, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ winners: UnsafeMutableRawPointer,
-        _: W.Type
+    /// One row of outputs, a vector of them at least, and the numbers of their taps.
+    @inlinable @inline(never)
+    static func maxRow<let S: Int>(
+        _ stride: InlineArray<S, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer, rowStep: Int,
+        kernelRows: Range<Int>, _ firstTaps: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
+        _ tapRow: UnsafeMutableRawPointer
     ) {
-        for row in 0..<s.outHeight {
-            let y = y + row &* s.outWidth &* I.scalarSize
-            let winners = (winners + row &* s.outWidth &* MemoryLayout<W>.size)
-                .assumingMemoryBound(to: W.self)
-            for j in 0..<s.outWidth {
-                put(-.infinity, y, j)
-                winners[j] = 0
-            }
-            var isFirstRow = true
-            for kh in 0..<s.kernelHeight {
-                guard let inputRow = s.inputRow(row, tap: kh) else { continue }
+        let last = Swift.max(0, s.outWidth &- I.width)
+        let skipped = I.Scalar(kernelRows.lowerBound &* s.kernelWidth)
+        var j = 0
+        while true {
+            var best = I.V(repeating: -.infinity)
+            var winner = I.load(firstTaps, j) + skipped
+            var number = tapZero + skipped
+            var row = x
+            for _ in kernelRows {
                 for kw in 0..<s.kernelWidth {
-                    let x = x + (inputRow &* s.width &+ s.firstColumn(tap: kw)) &* I.scalarSize
-                    let tap = W(truncatingIfNeeded: kh &* s.kernelWidth &+ kw)
-                    let outputs = s.outputs(tap: kw)
-                    if isFirstRow {
-                        // The first tap of a window that exists wins against the -∞ that no value has beaten.
-                        let known = kw == 0 ? 0..<0 : s.outputs(tap: kw &- 1)
-                        for j in outputs where !known.contains(j) && value(y, j) == -.infinity { winners[j] = tap }
-                    }
-                    for j in outputs {
-                        let new = value(x, j &* s.strideWidth)
-                        let old = value(y, j)
-                        let wins = new > old || new != new
-                        put(wins ? new : old, y, j)
-                        winners[j] = wins ? tap : winners[j]
-                    }
+                    let new = taps(stride, row, j, tap: kw &* s.dilationWidth, step: s.strideWidth)
+                    let tap = I.V(repeating: number)
+                    let above = I.select(best, lessThan: new, new, best)
+                    let aboveTap = I.select(best, lessThan: new, tap, winner)
+                    // A square is above -1, unless it is NaN.
+                    let square = new * new
+                    let floor = I.V(repeating: -1)
+                    best = I.select(floor, lessThan: square, above, new)
+                    winner = I.select(floor, lessThan: square, aboveTap, tap)
+                    number += 1
                 }
-                isFirstRow = false
+                row += rowStep &* I.scalarSize
             }
+            I.store(best, y, j)
+            I.store(winner, tapRow, j)
+            if j >= last { break }
+            j = Swift.min(j &+ I.width, last)
         }
     }
 
-    /// One plane, without winners.
+    /// Turns a row of tap numbers into winners.
     @inlinable
-    static func maxPlane(_ s: PoolingShape, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer) {
-        for row in 0..<s.outHeight {
-            let y = y + row &* s.outWidth &* I.scalarSize
-            for j in 0..<s.outWidth { put(-.infinity, y, j) }
-            for kh in 0..<s.kernelHeight {
-                guard let inputRow = s.inputRow(row, tap: kh) else { continue }
-                for kw in 0..<s.kernelWidth {
-                    let x = x + (inputRow &* s.width &+ s.firstColumn(tap: kw)) &* I.scalarSize
-                    for j in s.outputs(tap: kw) {
-                        let new = value(x, j &* s.strideWidth)
-                        let old = value(y, j)
-                        put(new > old || new != new ? new : old, y, j)
-                    }
-                }
-            }
+    static func narrow(_ s: PoolingShape, _ tapRow: UnsafeRawPointer, _ winners: UnsafeMutableRawPointer) {
+        if I.scalarSize == 4 {
+            narrowBits(s, tapRow.assumingMemoryBound(to: UInt32.self), winners)
+        } else {
+            narrowBits(s, tapRow.assumingMemoryBound(to: UInt64.self), winners)
         }
     }
 
-    /// dx = the gradient of `maxForward`: each dy goes to its window's winner; overlapping windows add up.
     @inlinable
-    public static func maxBackward(
-        _ s: PoolingShape, _ dy: UnsafeRawPointer, _ winners: UnsafeRawPointer, _ dx: UnsafeMutableRawPointer
+    static func narrowBits<Bits: FixedWidthInteger>(
+        _ s: PoolingShape, _ bits: UnsafePointer<Bits>, _ winners: UnsafeMutableRawPointer
     ) {
-        let work = s.planes &* (s.outputSize &* 2 &+ s.inputSize / 4)
-        Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work) { _, planes in
-            for plane in planes {
-                let dx = dx + plane &* s.inputSize &* I.scalarSize
-                let dy = dy + plane &* s.outputSize &* I.scalarSize
-                if s.hasByteWinners {
-                    scatterPlane(s, dy, winners + plane &* s.outputSize, UInt8.self, dx)
-                } else {
-                    scatterPlane(s, dy, winners + plane &* s.outputSize &* 4, Int32.self, dx)
-                }
-            }
-        }
-    }
-
-    /// The gradient of one plane.
-    @inlinable
-    static func scatterPlane<W: FixedWidthInteger>(
-        _ s: PoolingShape, _ dy: UnsafeRawPointer, _ winners: UnsafeRawPointer, _: W.Type,
-        _ dx: UnsafeMutableRawPointer
-    ) {
-        clear(dx, s.inputSize)
-        let winners = winners.assumingMemoryBound(to: W.self)
-        for row in 0..<s.outHeight {
-            for column in 0..<s.outWidth {
-                let tap = Int(winners[row &* s.outWidth &+ column])
-                let (kh, kw) = tap.quotientAndRemainder(dividingBy: s.kernelWidth)
-                let i = row &* s.strideHeight &- s.padTop &+ kh &* s.dilationHeight
-                let j = column &* s.strideWidth &- s.padLeft &+ kw &* s.dilationWidth
-                // A window that meets nothing but padding has no winner.
-                guard i >= 0, i < s.height, j >= 0, j < s.width else { continue }
-                let index = i &* s.width &+ j
-                put(value(dx, index) + value(dy, row &* s.outWidth &+ column), dx, index)
-            }
+        if s.hasByteWinners {
+            let winners = winners.assumingMemoryBound(to: UInt8.self)
+            for j in 0..<s.outWidth { winners[j] = UInt8(truncatingIfNeeded: bits[j]) }
+        } else {
+            let winners = winners.assumingMemoryBound(to: Int32.self)
+            for j in 0..<s.outWidth { winners[j] = Int32(truncatingIfNeeded: bits[j] & 0x7F_FFFF) }
         }
     }
 }

@@ -47,9 +47,7 @@ enum AVX2Double: ISA {
 
 /// The kernels of this instruction set for Float.
 public let avx2Float = KernelTable(
-    AVX2Float.self, name: "avx2", convolution: InlineArray<4, Void>.self, by: InlineArray<3, Void>.self,
-    weights: InlineArray<6, Void>.self, by: InlineArray<2, Void>.self)
+    AVX2Float.self, name: "avx2", weights: InlineArray<6, Void>.self, by: InlineArray<2, Void>.self)
 /// The kernels of this instruction set for Double.
 public let avx2Double = KernelTable(
-    AVX2Double.self, name: "avx2", convolution: InlineArray<4, Void>.self, by: InlineArray<3, Void>.self,
-    weights: InlineArray<6, Void>.self, by: InlineArray<2, Void>.self)
+    AVX2Double.self, name: "avx2", weights: InlineArray<6, Void>.self, by: InlineArray<2, Void>.self)

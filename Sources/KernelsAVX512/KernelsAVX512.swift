@@ -47,9 +47,7 @@ enum AVX512Double: ISA {
 
 /// The kernels of this instruction set for Float.
 public let avx512Float = KernelTable(
-    AVX512Float.self, name: "avx512", convolution: InlineArray<8, Void>.self, by: InlineArray<3, Void>.self,
-    weights: InlineArray<12, Void>.self, by: InlineArray<2, Void>.self)
+    AVX512Float.self, name: "avx512", weights: InlineArray<12, Void>.self, by: InlineArray<2, Void>.self)
 /// The kernels of this instruction set for Double.
 public let avx512Double = KernelTable(
-    AVX512Double.self, name: "avx512", convolution: InlineArray<8, Void>.self, by: InlineArray<3, Void>.self,
-    weights: InlineArray<12, Void>.self, by: InlineArray<2, Void>.self)
+    AVX512Double.self, name: "avx512", weights: InlineArray<12, Void>.self, by: InlineArray<2, Void>.self)

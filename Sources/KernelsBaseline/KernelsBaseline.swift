@@ -57,9 +57,7 @@ enum BaselineDouble: ISA {
 
 /// The kernels of this instruction set for Float.
 public let baselineFloat = KernelTable(
-    BaselineFloat.self, name: "baseline", convolution: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self,
-    weights: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self)
+    BaselineFloat.self, name: "baseline", weights: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self)
 /// The kernels of this instruction set for Double.
 public let baselineDouble = KernelTable(
-    BaselineDouble.self, name: "baseline", convolution: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self,
-    weights: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self)
+    BaselineDouble.self, name: "baseline", weights: InlineArray<4, Void>.self, by: InlineArray<2, Void>.self)

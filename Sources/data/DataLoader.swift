@@ -25,7 +25,8 @@ public struct DataLoader: Sequence {
 
     /// Number of batches in an epoch. Mirrors `len(loader)`.
     public var count: Int {
-        dropLast ? dataset.count / batchSize : (dataset.count + batchSize - 1) / batchSize
+        let (whole, rest) = dataset.count.quotientAndRemainder(dividingBy: batchSize)
+        return rest == 0 || dropLast ? whole : whole + 1
     }
     public var underestimatedCount: Int { count }
 
@@ -43,7 +44,7 @@ public struct DataLoader: Sequence {
         private let loader: DataLoader
         private let order: [Int]
         private var position = 0
-        private var isFinished = false
+        private var isExhausted = false
 
         fileprivate init(_ loader: DataLoader) {
             self.loader = loader
@@ -64,18 +65,21 @@ public struct DataLoader: Sequence {
 
         /// The next batch, nil after the last.
         public mutating func next() throws -> (Tensor, Tensor)? {
-            let end = Swift.min(position + loader.batchSize, order.count)
-            if position == end || (loader.dropLast && end - position < loader.batchSize) {
-                // As torch's sampler, which looks for a second round when the first is exhausted.
-                if !isFinished, loader.shuffle, let generator = loader.generator {
-                    _ = generator.permutation(order.count)
-                }
-                isFinished = true
-                return nil
-            }
-            let batch = try loader.dataset.batch(Array(order[position..<end]))
-            position = end
+            let length = Swift.min(loader.batchSize, order.count - position)
+            if length < loader.batchSize { exhaust() }
+            guard length > 0, length == loader.batchSize || !loader.dropLast else { return nil }
+            let indices = Array(order[position..<position + length])
+            position += length
+            let batch = try loader.dataset.batch(indices)
             return (batch.inputs, batch.targets)
+        }
+
+        /// As torch's sampler with a generator of its own, which draws another order when it looks for samples beyond the
+        /// last: once, and before a batch that is not full.
+        private mutating func exhaust() {
+            guard !isExhausted else { return }
+            isExhausted = true
+            if loader.shuffle, let generator = loader.generator { _ = generator.permutation(order.count) }
         }
     }
 

@@ -1,52 +1,134 @@
-// Orders and batches of the loader against torch's.
+// Batches in torch's order; expected orders are those of torch 2.15 for a dataset of the indices 0..<11.
 import Testing
 import data
 
+/// Index i as its own input and target.
+private func indices(_ count: Int) -> TensorDataset {
+    TensorDataset(Tensor.arange(count).reshape([count, 1]), Tensor.arange(count))
+}
+
+private func epochs(_ count: Int, _ loader: DataLoader) -> [[[Int]]] {
+    (0..<count).map { _ in loader.map { $0.1.array(Int.self) } }
+}
+
 @Suite struct DataLoaderTests {
-    private let dataset = TensorDataset(Tensor.arange(7), Tensor.arange(7) * 10)
-    private func epoch(_ loader: data.DataLoader) -> [[Int]] { loader.map { $0.0.array(Int.self) } }
-
-    @Test func shufflesAreTorchs() {
-        // The default generator is shared: a generator of its own stands in for it elsewhere, so only this test uses it.
-        manualSeed(3)
-        let loader = data.DataLoader(dataset, batchSize: 3, shuffle: true)
-        #expect(epoch(loader) == [[3, 2, 5], [4, 1, 0], [6]])
-        #expect(epoch(loader) == [[3, 1, 6], [0, 2, 4], [5]])
-    }
-
-    @Test func shufflesWithAnOwnGeneratorAreTorchs() {
-        let loader = data.DataLoader(
-            dataset, batchSize: 3, shuffle: true, dropLast: true, generator: Generator(seed: 5))
-        #expect(epoch(loader) == [[2, 4, 3], [5, 0, 6]])
-        #expect(epoch(loader) == [[4, 1, 0], [2, 3, 6]])
-        #expect(loader.count == 2)
-    }
-
-    @Test func inputsAndTargetsStayTogetherAndTheLastBatchIsShort() {
-        let loader = data.DataLoader(dataset, batchSize: 4, generator: Generator(seed: 1))
-        #expect(loader.count == 2)
-        for (inputs, targets) in loader { #expect((inputs * 10).array(Int.self) == targets.array(Int.self)) }
-        #expect(epoch(loader) == [[0, 1, 2, 3], [4, 5, 6]])
-    }
-
-    @Test func emptyDatasetsHaveNoBatches() {
-        let empty = TensorDataset(Tensor.zeros([0, 2]), Tensor.zeros([0]))
-        #expect(epoch(data.DataLoader(empty, batchSize: 4, shuffle: true, generator: Generator(seed: 1))).isEmpty)
-    }
-
-    @Test func aSubsetHasTheChosenSamples() throws {
-        let subset = Subset(dataset, indices: [5, 1])
-        #expect(epoch(data.DataLoader(subset, batchSize: 5, generator: Generator(seed: 1))) == [[5, 1]])
-        #expect(try subset.sample(1).target.item(Int.self) == 10)
-    }
-
-    @Test func anErrorOfTheDatasetReachesTheLoop() {
-        struct Broken: Dataset {
-            struct Failure: Error {}
-            var count: Int { 3 }
-            func sample(_ index: Int) throws -> (input: Tensor, target: Tensor) { throw Failure() }
+    /// In a process of its own: here other tests draw from the default generator at the same time.
+    @Test func theDefaultGeneratorShufflesAsTorchs() async {
+        await #expect(processExitsWith: .success) {
+            let expected = [
+                [[1, 4, 6, 0], [5, 9, 3, 2], [10, 8, 7]], [[3, 7, 1, 2], [6, 8, 5, 10], [4, 0, 9]],
+                [[6, 2, 3, 1], [8, 5, 7, 4], [0, 9, 10]],
+            ]
+            manualSeed(3)
+            #expect(epochs(3, DataLoader(indices(11), batchSize: 4, shuffle: true)) == expected)
+            #expect(Tensor.rand([1]).item() == 0.14984089136123657)
+            manualSeed(3)
+            let loader = DataLoader(indices(11), batchSize: 4, shuffle: true, dropLast: true)
+            #expect(epochs(3, loader) == expected.map { $0.dropLast() })
+            #expect(Tensor.rand([1]).item() == 0.14984089136123657)
+            // Without shuffling a seed is drawn too; with an own generator nothing is.
+            manualSeed(3)
+            _ = epochs(3, DataLoader(indices(11), batchSize: 4))
+            #expect(Tensor.rand([1]).item() == 0.7718658447265625)
+            manualSeed(3)
+            _ = epochs(3, DataLoader(indices(11), batchSize: 4, shuffle: true, generator: Tapestry.Generator(seed: 8)))
+            #expect(Tensor.rand([1]).item() == 0.004263520240783691)
         }
-        var batches = data.DataLoader(Broken(), generator: Generator(seed: 1)).batches()
-        #expect(throws: Broken.Failure.self) { try batches.next() }
+    }
+
+    @Test func anOwnGeneratorShufflesAsTorchs() {
+        let expected = [
+            [[6, 10, 9, 5], [0, 8, 3, 1], [7, 4, 2]], [[10, 0, 9, 2], [8, 1, 4, 6], [5, 3, 7]],
+            [[5, 6, 10, 2], [4, 8, 0, 3], [7, 1, 9]],
+        ]
+        let generator = Tapestry.Generator(seed: 8)
+        #expect(epochs(3, DataLoader(indices(11), batchSize: 4, shuffle: true, generator: generator)) == expected)
+        #expect(Tensor.rand([1], generator: generator).item() == 0.6249927878379822)
+        generator.manualSeed(8)
+        #expect(
+            epochs(3, DataLoader(indices(11), batchSize: 4, shuffle: true, dropLast: true, generator: generator))
+                == expected.map { $0.dropLast() })
+        #expect(Tensor.rand([1], generator: generator).item() == 0.6249927878379822)
+    }
+
+    /// What torch.randint(0, 1000) gives inside the loop and after it, when it shares the loader's generator.
+    @Test(arguments: [
+        (11, false, [493, 228, 602], 139), (8, false, [911, 488], 100), (11, true, [493, 228], 602),
+        (8, true, [911, 488], 100),
+    ])
+    func aSharedGeneratorIsDrawnFromAtTorchsMoments(_ count: Int, _ dropLast: Bool, _ inside: [Int], _ after: Int) {
+        let generator = Tapestry.Generator(seed: 8)
+        func number() -> Int { Tensor.randint(1000, [1], generator: generator).item(Int.self) }
+        let loader = DataLoader(indices(count), batchSize: 4, shuffle: true, dropLast: dropLast, generator: generator)
+        #expect(loader.map { _ in number() } == inside)
+        #expect(number() == after)
+    }
+
+    @Test func withoutShufflingTheOrderIsTheDatasets() {
+        let loader = DataLoader(indices(11), batchSize: 4)
+        #expect(epochs(3, loader) == Array(repeating: [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]], count: 3))
+    }
+
+    @Test(arguments: [(0, 4), (1, 4), (4, 4), (11, 4), (11, 1), (11, Int.max)])
+    func countIsTheNumberOfBatches(_ count: Int, _ batchSize: Int) {
+        for dropLast in [false, true] {
+            for shuffle in [false, true] {
+                let loader = DataLoader(indices(count), batchSize: batchSize, shuffle: shuffle, dropLast: dropLast)
+                #expect(loader.map { $0 }.count == loader.count)
+            }
+        }
+        #expect(DataLoader(indices(count), batchSize: batchSize).count == (count == 0 ? 0 : (count - 1) / batchSize + 1))
+    }
+
+    @Test func inputsAndTargetsStayTogether() {
+        let loader = DataLoader(indices(23), batchSize: 5, shuffle: true, generator: Tapestry.Generator(seed: 0))
+        var seen: [Int] = []
+        for (inputs, targets) in loader {
+            #expect(inputs.shape == [targets.count, 1])
+            #expect(inputs.array(Int.self) == targets.array(Int.self))
+            seen += targets.array(Int.self)
+        }
+        #expect(seen.sorted() == Array(0..<23))
+    }
+
+    @Test func aSubsetHasItsOwnOrderAndDatasetsStackTheirSamplesByDefault() throws {
+        struct Squares: Dataset {
+            let count = 7
+            func sample(_ index: Int) -> (input: Tensor, target: Tensor) {
+                (Tensor([Float(index), Float(index * index)]), Tensor(index))
+            }
+        }
+        let subset = Subset(Squares(), indices: [5, 0, 6])
+        #expect(subset.count == 3)
+        let (inputs, targets) = try subset.batch([2, 0])
+        #expect(inputs.shape == [2, 2])
+        #expect(inputs.array(Int.self) == [6, 36, 5, 25])
+        #expect(targets.array(Int.self) == [6, 5])
+        #expect(try subset.sample(1).target.item(Int.self) == 0)
+        #expect(indices(3).sample(2).target.item(Int.self) == 2)
+    }
+
+    @Test func whatADatasetThrowsCanBeCaught() throws {
+        struct Broken: Dataset {
+            struct Damage: Error {}
+            let count = 3
+            func sample(_ index: Int) throws -> (input: Tensor, target: Tensor) {
+                if index == 2 { throw Damage() }
+                return (Tensor(index), Tensor(index))
+            }
+        }
+        var batches = DataLoader(Broken(), batchSize: 2).batches()
+        #expect(try batches.next()?.1.array(Int.self) == [0, 1])
+        #expect(throws: Broken.Damage.self) { try batches.next() }
+    }
+
+    @Test func mistakesEndTheProgram() async {
+        await #expect(processExitsWith: .failure) {
+            _ = DataLoader(TensorDataset(Tensor([1]), Tensor([1])), batchSize: 0)
+        }
+        await #expect(processExitsWith: .failure) { _ = TensorDataset(Tensor([1, 2]), Tensor([1])) }
+        await #expect(processExitsWith: .failure) {
+            _ = Subset(TensorDataset(Tensor([1]), Tensor([1])), indices: [1])
+        }
     }
 }

@@ -1,73 +1,132 @@
-// The main program as its users call it: good and bad command lines.
-import ExampleSupport
+// The main program as its users call it: good and bad command lines, weights, Ctrl-C.
 import Foundation
 import Testing
 
+/// The built program, run as a user runs it.
 @Suite(.serialized) struct MnistCnnTests {
-    struct Result {
-        var status: Int32
-        var output, error: String
-    }
+    private let folder: String
 
-    /// Runs the built program.
-    private func mnist(_ arguments: [String]) throws -> Result {
-        let process = Process()
-        let folders = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()]
-        let programs = folders.map { $0.appendingPathComponent("mnist-cnn") }
-        let program = try #require(programs.first { FileManager.default.isExecutableFile(atPath: $0.path) })
-        process.executableURL = program
-        process.arguments = arguments
-        let (output, error) = (Pipe(), Pipe())
-        (process.standardOutput, process.standardError) = (output, error)
-        try process.run()
-        let errorData = error.fileHandleForReading.readDataToEndOfFile()
-        let outputData = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return Result(
-            status: process.terminationStatus, output: String(decoding: outputData, as: UTF8.self),
-            error: String(decoding: errorData, as: UTF8.self))
+    init() throws {
+        folder = NSTemporaryDirectory() + "tapestry-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
 
     @Test(arguments: [
         (["--epochs", "0"], "--epochs is '0'"), (["--batch-size", "-3"], "--batch-size is '-3'"),
-        (["--lr", "nan"], "--lr is 'nan'"), (["--epoch", "3"], "did you mean --epochs?"), (["--seed"], "--seed needs a value"),
-        (["--json", "--json"], "twice"), (["digits"], "unknown flag digits"),
+        (["--lr", "nan"], "--lr is 'nan'"), (["--epcohs", "1"], "did you mean --epochs?"),
+        (["--threads", "0"], "--threads is '0'"), (["--limit", "none"], "--limit is 'none'"),
+        (["--seed", "-1"], "--seed is '-1'"), (["--save"], "--save needs a value"),
+        (["--json", "--json"], "--json is given twice"), (["digits"], "unknown flag digits"),
     ])
-    func commandLinesThatMakeNoSenseExit2WithOneLine(_ arguments: [String], _ part: String) throws {
-        let result = try mnist(arguments)
-        #expect(result.status == 2 && result.error.contains(part) && result.output.isEmpty, "\(result)")
-        #expect(result.error.split(separator: "\n").count == 1)
+    func badUsageIsOneLineAndStatus2(_ words: [String], _ message: String) throws {
+        let result = try run(words)
+        #expect(result.status == 2)
+        #expect(result.errors.count == 1 && result.errors[0].contains(message), "\(result.errors)")
+        #expect(result.output.isEmpty)
     }
 
-    @Test(arguments: [
-        (["--data", "/nowhere"], "no such folder"), (["--save", "/nowhere/x"], "cannot be written"),
-        (["--load", "/nowhere/x"], "cannot be read"),
-    ])
-    func whatIsMissingExits1WithOneLine(_ arguments: [String], _ part: String) throws {
-        let result = try mnist(arguments)
-        let lines = result.error.split(separator: "\n").filter { !$0.hasPrefix("MNIST:") }
-        #expect(result.status == 1 && lines.count == 1 && result.error.contains(part), "\(result)")
+    @Test func badFilesAreOneLineAndStatus1() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let text = "\(folder)/text"
+        try Data("no tensors in here".utf8).write(to: URL(fileURLWithPath: text))
+        for (words, message) in [
+            (["--data", "\(folder)/absent"], "there is no such folder"), (["--data", text], "is a file"),
+            (["--data", folder], "has neither train-images-idx3-ubyte"),
+            (["--load", "\(folder)/absent"], "cannot be read (no such file or directory)"),
+            (["--load", text], "the header length at byte 0"),
+            (["--save", "\(folder)/absent/weights"], "cannot be written (no such file or directory)"),
+            (["--save", folder], "cannot be written (is a directory)"), (["--save", "/dev/null"], "not a regular file"),
+        ] {
+            let result = try run(words)
+            #expect(result.status == 1)
+            let errors = result.errors.filter { !$0.hasPrefix("MNIST:") }
+            #expect(errors.count == 1 && errors[0].contains(message), "\(result.errors)")
+            #expect(result.output.isEmpty)
+        }
     }
 
-    @Test func trainingLearnsAndWeightsComeBack() throws {
-        let file = NSTemporaryDirectory() + "tapestry-\(UUID().uuidString).safetensors"
-        defer { try? FileManager.default.removeItem(atPath: file) }
-        let first = try mnist(["--epochs", "1", "--limit", "1000", "--json", "--save", file])
-        #expect(first.status == 0, "\(first)")
-        let json = try JSONSerialization.jsonObject(with: Data(first.output.utf8)) as? [String: Any]
-        #expect((json?["accuracy"] as? Double ?? 0) > 0.5 && json?["epoch"] as? Int == 1)
-        let second = try mnist(["--epochs", "1", "--limit", "50", "--json", "--load", file])
-        let later = try JSONSerialization.jsonObject(with: Data(second.output.utf8)) as? [String: Any]
-        #expect((later?["accuracy"] as? Double ?? 0) > 0.4, "\(second)")
+    @Test func helpShowsEveryFlagAndExamples() throws {
+        let result = try run(["--help"])
+        #expect(result.status == 0 && result.errors.isEmpty)
+        for flag in [
+            "--data", "--download", "--epochs", "--batch-size", "--lr", "--seed", "--threads", "--limit", "--save",
+            "--load", "--json", "Examples:",
+        ] { #expect(result.output.contains { $0.contains(flag) }) }
     }
 
-    @Test func theHelpShowsExamples() throws {
-        let result = try mnist(["--help"])
-        #expect(result.status == 0 && result.output.contains("Examples:") && result.output.contains("--threads"))
+    /// Trains a little, saves, and goes on from there; JSON alone on standard output.
+    @Test func savedWeightsAreTakenUpAgain() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let weights = "\(folder)/weights.safetensors"
+        let short = ["--json", "--epochs", "1", "--limit", "500"]
+        let first = try object(try run(short + ["--save", weights]))
+        #expect(Set(first.keys) == ["epoch", "loss", "accuracy", "seconds", "imagesPerSecond"])
+        #expect(FileManager.default.fileExists(atPath: weights))
+        let second = try object(try run(short + ["--load", weights, "--seed", "1"]))
+        #expect(try #require(second["accuracy"]) > #require(first["accuracy"]))
     }
 
-    @Test func confusionTablesLineUp() {
-        let lines = confusionTable([[3, 0], [12, 5]]).split(separator: "\n")
-        #expect(lines.count == 3 && Set(lines.map(\.count)).count == 1, "\(lines)")
+    @Test func weightsOfAnotherModelAreNamedWithBothShapes() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let weights = "\(folder)/other.safetensors"
+        let header = #"{"conv1.weight":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]}}"#
+        try Data(withUnsafeBytes(of: UInt64(header.utf8.count), Array.init) + Array(header.utf8) + [0, 0, 0, 0])
+            .write(to: URL(fileURLWithPath: weights))
+        let result = try run(["--load", weights])
+        let message = try #require(result.errors.last)
+        #expect(result.status == 1)
+        #expect(message.contains("conv1.weight has shape [1, 1, 1, 1], the model's has [16, 1, 5, 5]"), "\(message)")
+        #expect(message.contains("missing keys: conv1.bias"))
+    }
+
+    @Test func ctrlCEndsAfterTheStepAndSaves() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let weights = "\(folder)/weights.safetensors"
+        let process = try start(["--epochs", "1000", "--save", weights])
+        // The first line of progress says that training is on its way.
+        let errors = process.standardError as! Pipe
+        var text = ""
+        while !text.contains("step ["), case let data = errors.fileHandleForReading.availableData, !data.isEmpty {
+            text += String(decoding: data, as: UTF8.self)
+        }
+        process.interrupt()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 130 && process.terminationReason == .exit)
+        let header = try #require(FileManager.default.contents(atPath: weights)).dropFirst(8)
+        #expect(header.starts(with: Array("{\"conv1.weight\"".utf8)))
+    }
+
+    // MARK: Running
+
+    private func start(_ words: [String]) throws -> Process {
+        let process = Process()
+        let folders = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()]
+        let program: URL = try #require(
+            folders.map { $0.appendingPathComponent("mnist-cnn") }
+                .first { FileManager.default.isExecutableFile(atPath: $0.path) })
+        process.executableURL = program
+        process.arguments = words
+        process.standardOutput = Pipe()
+        process.standardError = Pipe()
+        try process.run()
+        return process
+    }
+
+    private func run(_ words: [String]) throws -> (status: Int32, output: [String], errors: [String]) {
+        let process = try start(words)
+        // Both are shorter than a pipe holds.
+        func lines(_ pipe: Any?) -> [String] {
+            let data = (pipe as! Pipe).fileHandleForReading.readDataToEndOfFile()
+            return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+        }
+        let (output, errors) = (lines(process.standardOutput), lines(process.standardError))
+        process.waitUntilExit()
+        return (process.terminationStatus, output, errors)
+    }
+
+    private func object(_ result: (status: Int32, output: [String], errors: [String])) throws -> [String: Double] {
+        #expect(result.status == 0 && result.output.count == 1, "\(result)")
+        let line = try #require(result.output.first)
+        return try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Double])
     }
 }

@@ -1,67 +1,58 @@
-// The direct convolution of every instruction set against the definition.
+// Convolution and its gradients, of every instruction set, against the definition in Double.
 import Kernels
 import Testing
 
-@Suite struct ConvolutionTests {
-    /// Odd sizes, strides, padding of all kinds, groups, and enough channels and pixels for every tile.
-    static let shapes: [ConvolutionShape] = [
-        .init(batch: 2, inChannels: 1, height: 28, width: 28, outChannels: 16, kernelHeight: 5, kernelWidth: 5, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
-        .init(batch: 9, inChannels: 3, height: 11, width: 13, outChannels: 7, kernelHeight: 3, kernelWidth: 3, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
-        .init(batch: 1, inChannels: 37, height: 7, width: 7, outChannels: 33, kernelHeight: 3, kernelWidth: 3, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
-        .init(batch: 2, inChannels: 3, height: 17, width: 15, outChannels: 8, kernelHeight: 7, kernelWidth: 7, strideHeight: 2, strideWidth: 2, padTop: 3, padBottom: 3, padLeft: 3, padRight: 3),
-        .init(batch: 2, inChannels: 4, height: 9, width: 10, outChannels: 6, kernelHeight: 2, kernelWidth: 4, strideHeight: 3, strideWidth: 2, padTop: 0, padBottom: 1, padLeft: 2, padRight: 0),
-        .init(batch: 1, inChannels: 2, height: 12, width: 9, outChannels: 5, kernelHeight: 3, kernelWidth: 3, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2, dilationHeight: 2, dilationWidth: 3),
-        .init(batch: 2, inChannels: 6, height: 5, width: 5, outChannels: 9, kernelHeight: 3, kernelWidth: 3, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1, groups: 3),
-        .init(batch: 10, inChannels: 5, height: 6, width: 6, outChannels: 5, kernelHeight: 3, kernelWidth: 3, groups: 5),
-        .init(batch: 1, inChannels: 2, height: 6, width: 6, outChannels: 4, kernelHeight: 3, kernelWidth: 3, strideHeight: 2, strideWidth: 2, dilationHeight: 2, dilationWidth: 2, groups: 2),
-        .init(batch: 3, inChannels: 19, height: 6, width: 5, outChannels: 21, kernelHeight: 1, kernelWidth: 1),
-        .init(batch: 2, inChannels: 8, height: 8, width: 8, outChannels: 8, kernelHeight: 1, kernelWidth: 1, strideHeight: 2, strideWidth: 2),
-        .init(batch: 1, inChannels: 1, height: 1, width: 1, outChannels: 1, kernelHeight: 1, kernelWidth: 1),
-        .init(batch: 1, inChannels: 1, height: 2, width: 2, outChannels: 2, kernelHeight: 5, kernelWidth: 5, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
-        .init(batch: 0, inChannels: 2, height: 4, width: 4, outChannels: 3, kernelHeight: 3, kernelWidth: 3),
-        .init(batch: 2, inChannels: 70, height: 4, width: 4, outChannels: 130, kernelHeight: 3, kernelWidth: 3, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
-    ]
+@Suite(.serialized) struct ConvolutionTests {
+    typealias Shape = ConvolutionShape
 
-    @Test(arguments: shapes.indices, floatTables.indices) func floatPasses(_ shape: Int, _ table: Int) {
-        check(Float.self, Self.shapes[shape], floatTables[table], tolerance: 2e-4)
-    }
-    @Test(arguments: shapes.indices, doubleTables.indices) func doublePasses(_ shape: Int, _ table: Int) {
-        check(Double.self, Self.shapes[shape], doubleTables[table], tolerance: 1e-11)
+    /// The results of a convolution's kernels; `rectified` is without bias and after ReLU.
+    struct Results<Scalar: Equatable>: Equatable {
+        var y, rectified, dx, dw, dbias: [Scalar]
     }
 
-    private func check<T: BinaryFloatingPoint & BitwiseCopyable>(
-        _: T.Type, _ s: ConvolutionShape, _ table: KernelTable, tolerance: Double
-    ) {
-        var random = SeededGenerator(7)
-        func numbers(_ count: Int) -> [T] { (0..<count).map { _ in T(Double.random(in: -1...1, using: &random)) } }
-        let (outHeight, outWidth) = (s.outHeight, s.outWidth)
-        let x = numbers(s.batch * s.inChannels * s.height * s.width)
-        let w = numbers(s.outChannels * s.filterSize)
-        let bias = numbers(s.outChannels)
-        let dy = numbers(s.batch * s.outChannels * outHeight * outWidth)
+    /// Seeded inputs with the shape's sizes.
+    struct Inputs<Scalar: BinaryFloatingPoint> {
+        var x, w, bias, dy: [Scalar]
+
+        init(_ s: Shape) {
+            var generator = SeededGenerator(UInt64(s.height * 31 + s.inChannels * 7 + s.outChannels))
+            func fill(_ count: Int) -> [Scalar] {
+                (0..<count).map { _ in Scalar(Float.random(in: -1...1, using: &generator)) }
+            }
+            x = fill(s.batch * s.inChannels * s.height * s.width)
+            w = fill(s.outChannels * s.filterSize)
+            bias = fill(s.outChannels)
+            dy = fill(s.batch * s.outChannels * s.outHeight * s.outWidth)
+        }
+    }
+
+    /// Results by the definition.
+    func reference<Scalar: BinaryFloatingPoint>(_ s: Shape, _ inputs: Inputs<Scalar>) -> Results<Double> {
+        let (x, w) = (inputs.x.map { Double($0) }, inputs.w.map { Double($0) })
+        let (bias, dy) = (inputs.bias.map { Double($0) }, inputs.dy.map { Double($0) })
         var y = [Double](repeating: 0, count: dy.count)
-        var dx = [Double](repeating: 0, count: x.count)
-        var dw = [Double](repeating: 0, count: w.count)
+        var (dx, dw) = ([Double](repeating: 0, count: x.count), [Double](repeating: 0, count: w.count))
         var dbias = [Double](repeating: 0, count: bias.count)
+        let (inPerGroup, outPerGroup) = (s.inChannels / s.groups, s.outChannels / s.groups)
         for n in 0..<s.batch {
             for o in 0..<s.outChannels {
-                for oh in 0..<outHeight {
-                    for ow in 0..<outWidth {
-                        let at = ((n * s.outChannels + o) * outHeight + oh) * outWidth + ow
-                        y[at] = Double(bias[o])
-                        dbias[o] += Double(dy[at])
-                        for c in 0..<s.groupIn {
+                for oh in 0..<s.outHeight {
+                    for ow in 0..<s.outWidth {
+                        let out = ((n * s.outChannels + o) * s.outHeight + oh) * s.outWidth + ow
+                        y[out] = bias[o]
+                        dbias[o] += dy[out]
+                        for c in 0..<inPerGroup {
                             for kh in 0..<s.kernelHeight {
                                 for kw in 0..<s.kernelWidth {
-                                    let h = oh * s.strideHeight + kh * s.dilationHeight - s.padTop
-                                    let v = ow * s.strideWidth + kw * s.dilationWidth - s.padLeft
-                                    guard h >= 0, h < s.height, v >= 0, v < s.width else { continue }
-                                    let channel = o / s.groupOut * s.groupIn + c
-                                    let i = ((n * s.inChannels + channel) * s.height + h) * s.width + v
-                                    let j = ((o * s.groupIn + c) * s.kernelHeight + kh) * s.kernelWidth + kw
-                                    y[at] += Double(x[i]) * Double(w[j])
-                                    dx[i] += Double(dy[at]) * Double(w[j])
-                                    dw[j] += Double(dy[at]) * Double(x[i])
+                                    let ih = oh * s.strideHeight + kh * s.dilationHeight - s.padTop
+                                    let iw = ow * s.strideWidth + kw * s.dilationWidth - s.padLeft
+                                    guard ih >= 0, ih < s.height, iw >= 0, iw < s.width else { continue }
+                                    let channel = o / outPerGroup * inPerGroup + c
+                                    let from = ((n * s.inChannels + channel) * s.height + ih) * s.width + iw
+                                    let weight = ((o * inPerGroup + c) * s.kernelHeight + kh) * s.kernelWidth + kw
+                                    y[out] += x[from] * w[weight]
+                                    dx[from] += dy[out] * w[weight]
+                                    dw[weight] += dy[out] * x[from]
                                 }
                             }
                         }
@@ -69,35 +60,135 @@ import Testing
                 }
             }
         }
-        func expect(_ name: String, _ found: [T], _ expected: [Double]) {
-            let scale = max(1, expected.map(abs).max() ?? 0)
-            for (index, pair) in zip(found, expected).enumerated() where !(abs(Double(pair.0) - pair.1) <= tolerance * scale) {
-                Issue.record("\(table.name) \(name) of \(s): element \(index) is \(pair.0), expected \(pair.1)")
-                return
+        let area = max(1, s.outHeight * s.outWidth)
+        let rectified = y.indices.map { max(y[$0] - bias[$0 / area % s.outChannels], 0) }
+        return Results(y: y, rectified: rectified, dx: dx, dw: dw, dbias: dbias)
+    }
+
+    /// Results of the kernels. Outputs are not a number before, so that what is not written shows.
+    func compute<Scalar: BinaryFloatingPoint>(_ s: Shape, _ inputs: Inputs<Scalar>, _ table: KernelTable) -> Results<Scalar> {
+        func output(_ count: Int) -> [Scalar] { Array(repeating: .nan, count: count) }
+        var results = Results(
+            y: output(inputs.dy.count), rectified: output(inputs.dy.count), dx: output(inputs.x.count),
+            dw: output(inputs.w.count), dbias: output(inputs.bias.count))
+        // Empty arrays have no address; nothing is read or written there.
+        let nowhere = UnsafeMutableRawPointer(bitPattern: 64)!
+        func address(_ buffer: UnsafeRawBufferPointer) -> UnsafeRawPointer { buffer.baseAddress ?? .init(nowhere) }
+        inputs.x.withUnsafeBytes { x in
+            inputs.w.withUnsafeBytes { w in
+                inputs.dy.withUnsafeBytes { dy in
+                    inputs.bias.withUnsafeBytes { bias in
+                        let (x, w, dy) = (address(x), address(w), address(dy))
+                        results.y.withUnsafeMutableBytes {
+                            table.convolutionForward(s, x, w, address(bias), false, $0.baseAddress ?? nowhere)
+                        }
+                        results.rectified.withUnsafeMutableBytes {
+                            table.convolutionForward(s, x, w, nil, true, $0.baseAddress ?? nowhere)
+                        }
+                        results.dx.withUnsafeMutableBytes {
+                            table.convolutionBackwardData(s, dy, w, $0.baseAddress ?? nowhere)
+                        }
+                        results.dw.withUnsafeMutableBytes { dw in
+                            results.dbias.withUnsafeMutableBytes { dbias in
+                                table.convolutionBackwardWeights(
+                                    s, x, dy, dw.baseAddress ?? nowhere, dbias.baseAddress ?? nowhere)
+                            }
+                        }
+                    }
+                }
             }
         }
-        var results: [[[T]]] = []
+        return results
+    }
+
+    /// Largest error relative to the largest value; not a number counts as infinite.
+    func error<Scalar: BinaryFloatingPoint>(_ result: [Scalar], _ expected: [Double]) -> Double {
+        let scale = max(1, expected.map(abs).max() ?? 1)
+        return zip(result, expected).map { $0.isNaN ? .infinity : abs(Double($0) - $1) / scale }.max() ?? 0
+    }
+
+    func check<Scalar: BinaryFloatingPoint>(_ s: Shape, _ tables: [KernelTable], _: Scalar.Type, tolerance: Double) {
+        let inputs = Inputs<Scalar>(s)
+        let expected = reference(s, inputs)
+        for table in tables {
+            let results = compute(s, inputs, table)
+            let name: Comment = "\(table.name) \(Scalar.self)"
+            #expect(error(results.y, expected.y) < tolerance, name)
+            #expect(error(results.rectified, expected.rectified) < tolerance, name)
+            #expect(error(results.dx, expected.dx) < tolerance, name)
+            #expect(error(results.dw, expected.dw) < tolerance, name)
+            #expect(error(results.dbias, expected.dbias) < tolerance, name)
+        }
+    }
+
+    static let shapes: [Shape] = {
+        func shape(
+            _ n: Int, _ c: Int, _ h: Int, _ w: Int, _ o: Int, _ kh: Int, _ kw: Int, stride: (Int, Int) = (1, 1),
+            pad: (Int, Int, Int, Int) = (0, 0, 0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1
+        ) -> Shape {
+            Shape(
+                batch: n, inChannels: c, height: h, width: w, outChannels: o, kernelHeight: kh, kernelWidth: kw,
+                strideHeight: stride.0, strideWidth: stride.1, padTop: pad.0, padBottom: pad.1, padLeft: pad.2,
+                padRight: pad.3, dilationHeight: dilation.0, dilationWidth: dilation.1, groups: groups)
+        }
+        let same = (1, 1, 1, 1)
+        return [
+            // One of everything, and nothing of something.
+            shape(1, 1, 1, 1, 1, 1, 1), shape(0, 3, 5, 5, 4, 3, 3), shape(2, 3, 5, 5, 0, 3, 3),
+            shape(2, 0, 5, 5, 4, 3, 3), shape(2, 2, 0, 5, 4, 1, 1), shape(2, 2, 2, 2, 3, 3, 3),
+            // Filters larger than the image, and all in the padding.
+            shape(2, 3, 2, 3, 5, 5, 5, pad: (2, 2, 2, 2)), shape(1, 2, 1, 1, 17, 3, 3, pad: (3, 3, 3, 3)),
+            // First layers, and second ones, of small networks.
+            shape(3, 1, 20, 28, 16, 5, 5, pad: (2, 2, 2, 2)), shape(9, 3, 11, 13, 6, 5, 5),
+            shape(9, 16, 7, 6, 32, 5, 5, pad: (2, 2, 2, 2)), shape(2, 6, 14, 14, 16, 5, 5),
+            // Channels around the widths of vectors and blocks.
+            shape(2, 17, 7, 5, 23, 3, 3, pad: same), shape(2, 33, 5, 6, 67, 3, 3, pad: same),
+            shape(13, 37, 3, 4, 40, 3, 3, pad: same), shape(1, 130, 4, 4, 9, 3, 3, pad: same),
+            // Pointwise, also where the planes of the channels crowd the caches.
+            shape(2, 24, 9, 7, 31, 1, 1), shape(2, 10, 16, 16, 48, 1, 1), shape(3, 19, 8, 8, 20, 1, 1, stride: (2, 2)),
+            // Strides, dilation, uneven padding, in each axis its own.
+            shape(2, 3, 23, 21, 24, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
+            shape(2, 20, 11, 13, 18, 3, 3, stride: (2, 2), pad: same), shape(1, 5, 12, 9, 7, 3, 2, stride: (2, 3)),
+            shape(1, 4, 9, 10, 18, 2, 3, stride: (3, 1), pad: (0, 2, 1, 0), dilation: (2, 3)),
+            shape(2, 16, 10, 10, 16, 3, 3, stride: (3, 3)), shape(2, 18, 9, 9, 16, 3, 3, pad: (2, 2, 2, 2), dilation: (2, 2)),
+            shape(1, 3, 5, 6, 20, 1, 1, stride: (4, 4)), shape(1, 2, 40, 3, 2, 3, 1, pad: (1, 0, 2, 1)),
+            // Groups, up to one channel each.
+            shape(2, 12, 7, 7, 18, 3, 3, pad: same, groups: 3), shape(2, 40, 6, 5, 40, 3, 3, pad: same, groups: 2),
+            shape(2, 11, 9, 8, 11, 3, 3, pad: same, groups: 11), shape(2, 5, 9, 8, 10, 3, 3, stride: (2, 2), groups: 5),
+            shape(9, 4, 6, 6, 68, 1, 1, groups: 4),
+        ]
+    }()
+
+    @Test(arguments: shapes) func matchesTheDefinition(_ shape: Shape) {
+        check(shape, floatTables, Float.self, tolerance: 2e-6)
+        check(shape, doubleTables, Double.self, tolerance: 1e-14)
+    }
+
+    @Test func anyNumberOfThreadsGivesTheSameBits() {
+        let shapes = [
+            Shape(
+                batch: 50, inChannels: 1, height: 28, width: 28, outChannels: 16, kernelHeight: 5, kernelWidth: 5,
+                padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
+            Shape(
+                batch: 18, inChannels: 16, height: 14, width: 14, outChannels: 32, kernelHeight: 3, kernelWidth: 3,
+                strideHeight: 2, strideWidth: 2, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
+            Shape(
+                batch: 3, inChannels: 130, height: 7, width: 7, outChannels: 128, kernelHeight: 3, kernelWidth: 3,
+                padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
+            Shape(batch: 2, inChannels: 70, height: 30, width: 30, outChannels: 64, kernelHeight: 1, kernelWidth: 1),
+        ]
         let before = Parallel.threads
-        for threads in [1, 2, 8] {
-            Parallel.threads = threads
-            var (gotY, gotDx) = ([T](repeating: .nan, count: y.count), [T](repeating: .nan, count: dx.count))
-            var (gotDw, gotDb) = ([T](repeating: .nan, count: dw.count), [T](repeating: .nan, count: dbias.count))
-            table.convolutionForward(s, x, w, bias, false, &gotY)
-            table.convolutionBackwardData(s, dy, w, &gotDx)
-            gotDb.withUnsafeMutableBytes { table.convolutionBackwardWeights(s, x, dy, &gotDw, $0.baseAddress) }
-            results.append([gotY, gotDx, gotDw, gotDb])
+        defer { Parallel.threads = before }
+        for shape in shapes {
+            let inputs = Inputs<Float>(shape)
+            for table in floatTables {
+                Parallel.threads = 1
+                let alone = compute(shape, inputs, table)
+                for threads in [2, 8] {
+                    Parallel.threads = threads
+                    #expect(compute(shape, inputs, table) == alone, "\(table.name), \(threads) threads, \(shape)")
+                }
+            }
         }
-        Parallel.threads = before
-        expect("forward", results[0][0], y)
-        expect("backward-data", results[0][1], dx)
-        expect("backward-weights", results[0][2], dw)
-        expect("backward-bias", results[0][3], dbias)
-        #expect(results[0] == results[1] && results[0] == results[2], "\(table.name): threads change the result")
-        var rectified = [T](repeating: .nan, count: y.count)
-        table.convolutionForward(s, x, w, nil, true, &rectified)
-        let plain = zip(y.indices, y).map { index, value in
-            max(0, value - Double(bias[index / max(1, outHeight * outWidth) % max(1, s.outChannels)]))
-        }
-        expect("forward with ReLU", rectified, plain)
     }
 }

@@ -1,56 +1,171 @@
-// Tensors in files: what is written is read, and what is damaged is refused.
+// Safetensors files: written, read back, and damaged in every way.
 import Foundation
+import Tapestry
 import Testing
 
-@testable import Tapestry
-
 @Suite struct SafetensorsTests {
-    private func withFolder(_ body: (String) throws -> Void) throws {
-        let folder = NSTemporaryDirectory() + "tapestry-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try body(folder)
-    }
+    private let folder = TemporaryFolder()
 
-    @Test func everyDTypeAndShapeSurvives() throws {
-        try withFolder { folder in
-            let tensors: [(name: String, tensor: Tensor)] = [
-                ("f", Tensor.randn([2, 3])), ("d", Tensor([1.5, -2])), ("i", Tensor([1, -2])),
-                ("s", Tensor([3, 4] as [Int32])), ("u", Tensor([0, 255] as [UInt8])), ("b", Tensor([true, false])),
-                ("scalar", Tensor(2.5)), ("empty", Tensor.zeros([0, 4])), ("view", Tensor.arange(6).reshape(2, 3).T),
-            ]
-            try saveSafetensors(tensors, to: folder + "/x.safetensors", metadata: ["format": "pt"])
-            let loaded = try loadSafetensors(from: folder + "/x.safetensors")
-            #expect(loaded.count == tensors.count)
-            for (name, tensor) in tensors {
-                #expect(loaded[name]?.shape == tensor.shape && loaded[name]?.dtype == tensor.dtype)
-                #expect(loaded[name]?.array(Double.self) == tensor.array(Double.self))
-            }
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["x.safetensors"])
+    @Test func everyDtypeComesBackAsItWas() throws {
+        let path = folder.path("all.safetensors")
+        let tensors: [(name: String, tensor: Tensor)] = [
+            ("f32", Tensor([1.5, -0.0, .infinity] as [Float])), ("f64", Tensor([1e-300, 2], shape: [2, 1])),
+            ("i64", Tensor([Int.min, 7])), ("i32", Tensor([-3] as [Int32])), ("u8", Tensor([0, 255] as [UInt8])),
+            ("bool", Tensor([true, false, true])), ("scalar", Tensor(2.5)), ("none", Tensor.zeros([2, 0, 3])),
+            ("name with \"quotes\", \\ and ünïcödé 🧵\n", Tensor([4])),
+        ]
+        try saveSafetensors(tensors, to: path, metadata: ["format": "pt", "a\tb": "\u{1}"])
+        let loaded = try loadSafetensors(from: path)
+        #expect(loaded.count == tensors.count)
+        for (name, tensor) in tensors {
+            let other = try #require(loaded[name])
+            #expect(other.dtype == tensor.dtype && other.shape == tensor.shape)
+            #expect(other.array(Double.self).map(\.bitPattern) == tensor.array(Double.self).map(\.bitPattern))
         }
+        let file = try SafetensorsFile(path)
+        #expect(file.metadata == ["format": "pt", "a\tb": "\u{1}"])
+        #expect(file.entries.map(\.name) == tensors.map(\.name))
     }
 
+    @Test func viewsAreWrittenInTheirOwnOrder() throws {
+        let path = folder.path("view.safetensors")
+        let base = Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3])
+        try saveSafetensors(["t": base.transpose(0, 1), "row": base.select(dim: 0, index: 1)], to: path)
+        let loaded = try loadSafetensors(from: path)
+        #expect(loaded["t"]?.shape == [3, 2])
+        #expect(loaded["t"]?.array(Int.self) == [1, 4, 2, 5, 3, 6])
+        #expect(loaded["row"]?.array(Int.self) == [4, 5, 6])
+    }
+
+    @Test func aFileOfTheReferenceImplementationIsRead() throws {
+        // safetensors.torch.save({"b": torch.tensor([[1., 2.]]), "a": torch.tensor([True])}, {"k": "v"})
+        let header = #"{"__metadata__":{"k":"v"},"b":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"#
+            + #""a":{"dtype":"BOOL","shape":[1],"data_offsets":[8,9]}}   "#
+        let path = try file(header, [0, 0, 0x80, 0x3f, 0, 0, 0, 0x40, 1])
+        let loaded = try loadSafetensors(from: path)
+        #expect(loaded["b"]?.array(Float.self) == [1, 2])
+        #expect(loaded["b"]?.shape == [1, 2])
+        #expect(loaded["a"]?.array(Bool.self) == [true])
+    }
+
+    @Test func escapesAndOddBooleansAreUnderstood() throws {
+        let header = #"{"\u0041\ud83e\uddf5\/":{"shape":[2],"data_offsets":[0,2],"dtype":"BOOL"}}"#
+        let loaded = try loadSafetensors(from: try file(header, [7, 0]))
+        #expect(loaded["A🧵/"]?.array(UInt8.self) == [1, 0])
+    }
+
+    /// Headers over 8 bytes of data, and what is to be said of them.
     @Test(arguments: [
-        "", "short", "\u{ff}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}{}", "\u{2}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}[]",
-        #"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
-        #"{"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,0]}}"#,
-        #"{"x":{"dtype":"F99","shape":[0],"data_offsets":[0,0]}}"#,
-        #"{"x":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}"#,
-        #"{"x":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#,
-        #"{"x":{"dtype":"F32","shape":["a"],"data_offsets":[0,0]}}"#, #"{"x":3}"#,
+        (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            "'a' comes twice"),
+        (#"{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, "'dtype' comes twice"),
+        (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            "tensor 'b': data_offsets [4, 8] overlap those of 'a'"),
+        (#"{"a":{"dtype":"U8","shape":[6],"data_offsets":[0,6]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            "tensor 'b': data_offsets [4, 8] overlap those of 'a'"),
+        (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, "leave a gap after byte 0"),
+        (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, "take 4 bytes, the file holds 8 bytes of data"),
+        (#"{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}"#, "lie outside the file's 8 bytes"),
+        (#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, "hold 8 bytes, F32 [3] takes 12"),
+        (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, "are no range"),
+        (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}}"#, "are no range"),
+        (#"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#, "impossibly large"),
+        (#"{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,8]}}"#, "a number is too large"),
+        (#"{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#, "expected a whole number"),
+        (#"{"a":3}"#, "expected '{'"),
+        (#"{"a":{"dtype":"F32","shape":["a"],"data_offsets":[0,8]}}"#, "expected a whole number"),
+        (#"{"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}"#, "expected ']'"),
+        (#"{"a":{"dtype":"F33","shape":[2],"data_offsets":[0,8]}}"#, "unknown dtype 'F33'"),
+        (#"{"a":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]}}"#, "dtype BF16 is not supported"),
+        (#"{"a":{"shape":[2],"data_offsets":[0,8]}}"#, "there is no dtype"),
+        (#"{"a":{"dtype":"F32","data_offsets":[0,8]}}"#, "there is no shape"),
+        (#"{"a":{"dtype":"F32","shape":[2]}}"#, "there are no data_offsets"),
+        (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}"#, "unknown field 'x'"),
+        (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#, "expected '}'"),
+        (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} x"#, "expected the end"),
+        (#"[1]"#, "expected '{'"), (#""#, "expected '{'"), (#"{"a"#, "a string does not end"),
+        (#"{"\x":1}"#, "unknown escape"), (#"{"\ud83e":1}"#, "surrogates"), (#"{"\u+123":1}"#, "four hexadecimal digits"),
+        (#"{"__metadata__":{"a":1}}"#, "expected '\"'"),
+        (String(repeating: "[", count: 100_000), "expected '{'"),
     ])
-    func damagedFilesAreRefusedWithTheirName(_ text: String) throws {
-        try withFolder { folder in
-            var data = Data(text.unicodeScalars.map { UInt8($0.value) })
-            if text.hasPrefix("{") { data = withUnsafeBytes(of: UInt64(data.count).littleEndian) { Data($0) } + data }
-            try data.write(to: URL(fileURLWithPath: folder + "/bad"))
-            let error = #expect(throws: TensorFileError.self) { try loadSafetensors(from: folder + "/bad") }
-            #expect(error.map { "\($0)".contains(folder + "/bad: ") } == true)
+    func aBadHeaderIsNamed(_ header: String, _ message: String) throws {
+        let path = try file(header, [UInt8](repeating: 0, count: 8))
+        let error = #expect(throws: FileError.self) { try loadSafetensors(from: path) }
+        #expect(error?.path == path)
+        #expect(error?.message.contains(message) == true, "\(error as Any)")
+    }
+
+    @Test func aHeaderThatIsNotUTF8IsNamed() throws {
+        let path = folder.path("bytes")
+        try Data([4, 0, 0, 0, 0, 0, 0, 0] + [0x7b, 0x22, 0xff, 0x22]).write(to: URL(fileURLWithPath: path))
+        let error = #expect(throws: FileError.self) { try loadSafetensors(from: path) }
+        #expect(error?.message.contains("not UTF-8") == true)
+    }
+
+    @Test func everyPrefixAndEveryFlippedBitThrowsOrLoads() throws {
+        let path = folder.path("damaged")
+        try saveSafetensors(["ab": Tensor([1, 2] as [Float]), "c": Tensor([true])], to: path, metadata: ["k": "v"])
+        let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+        for length in 0..<whole.count {
+            try whole.prefix(length).write(to: URL(fileURLWithPath: path))
+            #expect(throws: FileError.self) { try loadSafetensors(from: path) }
+        }
+        for index in whole.indices {
+            for bit in 0..<8 {
+                var damaged = whole
+                damaged[index] ^= 1 << bit
+                try damaged.write(to: URL(fileURLWithPath: path))
+                do { _ = try loadSafetensors(from: path) } catch { #expect(error is FileError) }
+            }
         }
     }
 
-    @Test func aFolderThatIsNotThereIsAnError() {
-        #expect(throws: TensorFileError.self) { try saveSafetensors([], to: "/nowhere/x") }
-        #expect(throws: TensorFileError.self) { try loadSafetensors(from: "/nowhere/x") }
+    @Test func aHeaderLongerThanTheFileIsNotAllocated() throws {
+        let path = folder.path("huge")
+        try Data([0, 0, 0, 0, 0, 0, 0, 0x80, 0x7b, 0x7d]).write(to: URL(fileURLWithPath: path))
+        let error = #expect(throws: FileError.self) { try loadSafetensors(from: path) }
+        #expect(error?.message.contains("the file holds 2 more bytes") == true)
     }
+
+    @Test func whatIsNoFileIsRefused() throws {
+        for path in [folder.path("absent"), folder.root, "/dev/zero"] {
+            #expect(throws: FileError.self) { try loadSafetensors(from: path) }
+        }
+        for path in [folder.path("no/such/folder/x"), folder.root, "/dev/null", folder.path("new/"), ""] {
+            #expect(throws: FileError.self) { try checkWritable(path) }
+            #expect(throws: FileError.self) { try saveSafetensors(["a": Tensor([1])], to: path) }
+        }
+    }
+
+    @Test func aFailedSaveLeavesTheOldFileAndNothingElse() throws {
+        let path = folder.path("kept")
+        try saveSafetensors(["a": Tensor([1, 2])], to: path)
+        #expect(throws: FileError.self) {
+            try saveSafetensors([("a", Tensor([3])), ("a", Tensor([4]))], to: path)
+        }
+        try checkWritable(path)
+        #expect(try loadSafetensors(from: path)["a"]?.array(Int.self) == [1, 2])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root) == ["kept"])
+    }
+
+    private func file(_ header: String, _ data: [UInt8]) throws -> String {
+        let path = folder.path("made.safetensors")
+        let bytes = Array(header.utf8)
+        try Data(withUnsafeBytes(of: UInt64(bytes.count).littleEndian, Array.init) + bytes + data)
+            .write(to: URL(fileURLWithPath: path))
+        return path
+    }
+}
+
+/// A folder that is gone when the test ends.
+final class TemporaryFolder {
+    let root: String
+
+    init() {
+        root = NSTemporaryDirectory() + "tapestry-\(UInt64.random(in: 0 ... .max))"
+        try? FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    }
+    deinit { try? FileManager.default.removeItem(atPath: root) }
+
+    func path(_ name: String) -> String { "\(root)/\(name)" }
 }

@@ -1,5 +1,4 @@
-// The shipped digits, and files that are not what they should be.
-import CZlib
+// The MNIST dataset: what ships, where it is looked for, and every way its files can be wrong.
 import Foundation
 import Testing
 import data
@@ -7,115 +6,169 @@ import data
 @testable import vision
 
 @Suite struct MNISTTests {
-    @Test func theShippedSubsetIsThere() throws {
-        let (train, test) = (try vision.datasets.MNIST(train: true), try vision.datasets.MNIST(train: false))
-        #expect(train.count == 10_000 && test.count == 2_000)
-        #expect(train.data.shape == [10_000, 28, 28] && train.data.dtype == .uint8)
-        #expect(Array(train.targets.array(Int.self).prefix(5)) == [5, 0, 4, 1, 9])
-        let (images, labels) = test.batch([0, 3])
-        #expect(images.shape == [2, 1, 28, 28] && images.dtype == .float32 && labels.array(Int.self) == [7, 0])
-        #expect(images.max().item() == 1 && images.min().item() == 0)
+    private let folder = TemporaryFolder()
+
+    // MARK: What ships
+
+    @Test(arguments: [(true, 10_000, [5, 0, 4, 1, 9]), (false, 2_000, [7, 2, 1, 0, 4])])
+    func theShippedSubsetIsTheStartOfTheOriginal(_ train: Bool, _ count: Int, _ labels: [Int]) throws {
+        let mnist = try vision.datasets.MNIST(train: train)
+        #expect(mnist.count == count)
+        #expect(mnist.data.shape == [count, 28, 28] && mnist.data.dtype == .uint8)
+        #expect(mnist.targets.shape == [count] && mnist.targets.dtype == .int64)
+        #expect(mnist.targets.narrow(dim: 0, start: 0, length: 5).array(Int.self) == labels)
     }
 
-    /// Files of a small dataset, to be damaged.
-    struct Files {
-        var images = header(2051, [2, 28, 28]) + [UInt8](repeating: 7, count: 2 * 784)
-        var labels = header(2049, [2]) + [3, 9]
-        static func header(_ magic: Int, _ lengths: [Int]) -> [UInt8] {
-            ([magic] + lengths).flatMap { withUnsafeBytes(of: UInt32($0).bigEndian, Array.init) }
+    @Test func samplesAreScaledToOneAndTransformed() throws {
+        let plain = try vision.datasets.MNIST(train: false)
+        let (images, labels) = plain.batch([3, 0])
+        #expect(images.shape == [2, 1, 28, 28] && images.dtype == .float32)
+        #expect(labels.array(Int.self) == [0, 7] && labels.dtype == .int64)
+        // torchvision's ToTensor divides in float32.
+        let bytes = plain.data.select(dim: 0, index: 3).array(UInt8.self)
+        #expect(images.select(dim: 0, index: 0).array(Float.self) == bytes.map { Float($0) / 255 })
+        #expect(plain.sample(3).input.shape == [1, 28, 28])
+        #expect(plain.sample(3).input.array(Float.self) == images.select(dim: 0, index: 0).array(Float.self))
+        #expect(plain.sample(3).target.item(Int.self) == 0)
+
+        let normalised = try vision.datasets.MNIST(train: false) { ($0 - 0.1307) / 0.3081 }
+        let first = normalised.batch([0]).inputs.array(Float.self)
+        #expect(abs(Double(first[0]) - (0 - 0.1307) / 0.3081) < 1e-6)
+    }
+
+    @Test func aLoaderGoesThroughTheSubset() throws {
+        var seen = 0
+        for (images, labels) in data.DataLoader(try vision.datasets.MNIST(train: false), batchSize: 300, shuffle: true) {
+            #expect(images.shape == [labels.count, 1, 28, 28])
+            seen += labels.count
+        }
+        #expect(seen == 2000)
+    }
+
+    // MARK: Where files are looked for
+
+    @Test(arguments: ["", "/MNIST/raw"], [false, true])
+    func plainAndCompressedFilesAreFound(_ below: String, _ compressed: Bool) throws {
+        let root = folder.path("root")
+        try write(images(3), "t10k-images-idx3-ubyte", below: root + below, compressed)
+        try write(labels([4, 0, 9]), "t10k-labels-idx1-ubyte", below: root + below, compressed)
+        let mnist = try vision.datasets.MNIST(root: root, train: false)
+        #expect(mnist.targets.array(Int.self) == [4, 0, 9])
+        #expect(mnist.data.array(UInt8.self) == images(3).suffix(3 * 784))
+    }
+
+    @Test func missingFoldersAndFilesAreNamed() throws {
+        expect("there is no such folder") { _ = try vision.datasets.MNIST(root: folder.path("absent")) }
+        try Data().write(to: URL(fileURLWithPath: folder.path("file")))
+        expect("is a file, not a folder") { _ = try vision.datasets.MNIST(root: folder.path("file")) }
+        expect("has neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz") {
+            _ = try vision.datasets.MNIST(root: folder.root)
         }
     }
 
-    private func load(_ files: Files, images: String = "train-images-idx3-ubyte", raw: [UInt8]? = nil) throws -> vision.datasets.MNIST {
-        let folder = NSTemporaryDirectory() + "tapestry-\(UUID().uuidString)"
+    // MARK: Damaged files
+
+    /// Images and labels that are read, and what is to be said of them.
+    @Test(arguments: [false, true]) func badImagesAreNamed(_ compressed: Bool) throws {
+        let good = images(2)
+        try rejectsImages(Array(good[..<9]), compressed, "ends inside the header: 9 of 16 bytes")
+        try rejectsImages([], compressed, "ends inside the header: 0 of 16 bytes")
+        try rejectsImages([0, 0, 8, 1] + good[4...], compressed, "the magic number at byte 0 is 2049, expected 2051")
+        try rejectsImages([0, 0, 13, 3] + good[4...], compressed, "the magic number at byte 0 is 3331")
+        try rejectsImages(good[..<12] + [0, 0, 0, 27] + good[16...], compressed, "items are 28 × 27")
+        try rejectsImages(good[..<8] + [0, 0, 0, 27] + good[12...], compressed, "items are 27 × 28")
+        try rejectsImages(images(2, claimed: 3), compressed, compressed ? "the file holds 1568" : "than the file can hold")
+        try rejectsImages(images(2, claimed: 1), compressed, "bytes behind the 784")
+        try rejectsImages(images(2, claimed: .max), compressed, "more than the file can hold")
+        try rejectsImages(good + [0], compressed, "bytes behind the 1568")
+    }
+
+    @Test func badLabelsAreNamed() throws {
+        try write(images(3), "train-images-idx3-ubyte", below: folder.root)
+        try rejectsLabels(labels([1, 2, 10]), "the label of image 2, at byte 10, is 10, not 0 to 9")
+        try rejectsLabels(labels([255, 2, 1]), "the label of image 0, at byte 8, is 255")
+        try rejectsLabels(labels([1, 2]), "holds 2 labels, but")
+        try rejectsLabels(images(3), "the magic number at byte 0 is 2051, expected 2049")
+        try rejectsLabels(labels([1, 2, 3]).dropLast(), "claims 3 bytes, the file holds 2")
+    }
+
+    @Test func damagedCompressionIsNamed() throws {
+        let good = try gzip(images(40, seed: 1))
+        let half = good.count / 2
+        try rejectsRaw(good[..<half], "the gzip data ends early, after \(half) bytes")
+        try rejectsRaw(good.dropLast(), "the gzip data ends early")
+        try rejectsRaw(good[..<2], "the gzip data ends early, after 2 bytes")
+        try rejectsRaw(good + [1, 2, 3], "there are 3 bytes behind the gzip data's end at byte \(good.count)")
+        var checksum = good
+        checksum[good.count - 6] ^= 1
+        try rejectsRaw(checksum, "the gzip data is damaged before byte")
+    }
+
+    @Test func everyFlippedByteOfACompressedFileThrowsOrReads() throws {
+        try write(labels([UInt8](repeating: 3, count: 5)), "train-labels-idx1-ubyte", below: folder.root)
+        let good = try gzip(images(5, seed: 2))
+        let path = folder.path("train-images-idx3-ubyte.gz")
+        for index in stride(from: 0, to: good.count, by: 7) {
+            var damaged = good
+            damaged[index] ^= UInt8(1 << (index % 8))
+            try Data(damaged).write(to: URL(fileURLWithPath: path))
+            do {
+                #expect(try vision.datasets.MNIST(root: folder.root).count == 5)
+            } catch {
+                #expect(error is FileError)
+            }
+        }
+    }
+
+    @Test func aSmallFileThatUnpacksToMuchIsReadOnlyAsFarAsItsHeaderSays() throws {
+        let bomb = images(1) + [UInt8](repeating: 0, count: 50_000_000)
+        try rejectsRaw(try gzip(bomb), "bytes behind the 784")
+    }
+
+    // MARK: Making files
+
+    /// An IDX file of `count` images, whose header claims another number if asked to.
+    private func images(_ count: Int, claimed: UInt32? = nil, seed: Int = 0) -> [UInt8] {
+        let head = withUnsafeBytes(of: (claimed ?? UInt32(count)).bigEndian, Array.init)
+        var state = UInt32(seed)
+        return [0, 0, 8, 3] + head + [0, 0, 0, 28, 0, 0, 0, 28]
+            + (0..<count * 784).map { _ in
+                state = state &* 1_664_525 &+ 1_013_904_223
+                return UInt8(state >> 24)
+            }
+    }
+
+    private func labels(_ values: [UInt8]) -> [UInt8] { [0, 0, 8, 1, 0, 0, 0, UInt8(values.count)] + values }
+
+    private func write(
+        _ bytes: some Collection<UInt8>, _ name: String, below folder: String, _ compressed: Bool = false
+    ) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Data(raw ?? files.images).write(to: URL(fileURLWithPath: "\(folder)/\(images)"))
-        try Data(files.labels).write(to: URL(fileURLWithPath: "\(folder)/train-labels-idx1-ubyte"))
-        return try vision.datasets.MNIST(root: folder)
+        try Data(compressed ? try gzip(Array(bytes)) : Array(bytes))
+            .write(to: URL(fileURLWithPath: "\(folder)/\(name)\(compressed ? ".gz" : "")"))
     }
 
-    private func expectError(_ part: String, _ body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) {
-        let error = #expect(throws: FileError.self, sourceLocation: sourceLocation) { try body() }
-        let text = error.map { "\($0)" } ?? ""
-        #expect(text.contains(part) && !text.contains("\n"), "\(text)", sourceLocation: sourceLocation)
+    private func rejectsImages(_ bytes: some Collection<UInt8>, _ compressed: Bool, _ message: String) throws {
+        try write(labels([1, 2]), "train-labels-idx1-ubyte", below: folder.root)
+        try write(bytes, "train-images-idx3-ubyte", below: folder.root, compressed)
+        expect(message) { _ = try vision.datasets.MNIST(root: folder.root) }
     }
 
-    @Test func plainFilesAreRead() throws {
-        let dataset = try load(Files())
-        #expect(dataset.count == 2 && dataset.targets.array(Int.self) == [3, 9])
+    private func rejectsLabels(_ bytes: some Collection<UInt8>, _ message: String) throws {
+        try write(bytes, "train-labels-idx1-ubyte", below: folder.root)
+        expect(message) { _ = try vision.datasets.MNIST(root: folder.root) }
     }
 
-    @Test func badFilesAreRefusedWithOneLine() {
-        expectError("there is no such folder") { _ = try vision.datasets.MNIST(root: "/nowhere") }
-        expectError("has neither") { _ = try vision.datasets.MNIST(root: NSTemporaryDirectory()) }
-        expectError("magic number at byte 0 is 2049, expected 2051") {
-            var files = Files()
-            files.images[3] = 1
-            _ = try load(files)
-        }
-        expectError("claims 200 × 28 × 28 = 156800 bytes, the file holds 1568") {
-            var files = Files()
-            files.images[7] = 200
-            _ = try load(files)
-        }
-        expectError("claims") {
-            var files = Files()
-            files.images.replaceSubrange(4..<16, with: [UInt8](repeating: 255, count: 12))
-            _ = try load(files)
-        }
-        expectError("ends inside the header: 5 of 16 bytes") {
-            var files = Files()
-            files.images = Array(files.images.prefix(5))
-            _ = try load(files)
-        }
-        expectError("bytes behind") {
-            var files = Files()
-            files.images.append(0)
-            _ = try load(files)
-        }
-        expectError("the label of image 1, at byte 9, is 10") {
-            var files = Files()
-            files.labels[9] = 10
-            _ = try load(files)
-        }
-        expectError("holds 3 labels") {
-            var files = Files()
-            files.labels = Files.header(2049, [3]) + [1, 2, 3]
-            _ = try load(files)
-        }
-        expectError("images are 27 × 28") {
-            var files = Files()
-            files.images = Files.header(2051, [2, 27, 28]) + [UInt8](repeating: 0, count: 2 * 27 * 28)
-            _ = try load(files)
-        }
+    private func rejectsRaw(_ bytes: some Collection<UInt8>, _ message: String) throws {
+        try write(labels([1, 2]), "train-labels-idx1-ubyte", below: folder.root)
+        try write(bytes, "train-images-idx3-ubyte.gz", below: folder.root)
+        expect(message) { _ = try vision.datasets.MNIST(root: folder.root) }
     }
+}
 
-    @Test func gzipThatIsCutOffOrDamagedIsRefused() throws {
-        let folder = try vision.datasets.MNIST.shippedFolder
-        let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + "/t10k-images-idx3-ubyte.gz")))
-        expectError("ends early") {
-            _ = try load(Files(), images: "train-images-idx3-ubyte.gz", raw: Array(whole.prefix(whole.count / 2)))
-        }
-        expectError("damaged") {
-            var bytes = whole
-            for index in 5000..<5200 { bytes[index] ^= 0x5a }
-            _ = try load(Files(), images: "train-images-idx3-ubyte.gz", raw: bytes)
-        }
-    }
-
-    @Test func checksumsAreMD5() {
-        #expect(md5(Data()) == "d41d8cd98f00b204e9800998ecf8427e")
-        #expect(md5(Data("abc".utf8)) == "900150983cd24fb0d6963f7d28e17f72")
-        #expect(md5(Data(repeating: 0x61, count: 1000)) == "cabe45dcc9ae5b66ba86600cca6b8ba8")
-    }
-
-    @Test func downloadsWithoutANetworkSayWhatToDo() {
-        let folder = NSTemporaryDirectory() + "tapestry-\(UUID().uuidString)"
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        expectError("by hand") {
-            try vision.datasets.MNIST.download([("x.gz", "0")], from: ["http://127.0.0.1:9/"], to: folder)
-        }
-        #expect((try? FileManager.default.contentsOfDirectory(atPath: folder)) == [])
-    }
+/// Expects a `FileError` in one line that contains `message`.
+func expect(_ message: String, at location: SourceLocation = #_sourceLocation, _ body: () throws -> Void) {
+    let error = #expect(throws: FileError.self, sourceLocation: location) { try body() }
+    #expect(error?.message.contains(message) == true, "\(error as Any)", sourceLocation: location)
+    #expect(error?.description.contains("\n") == false, sourceLocation: location)
 }

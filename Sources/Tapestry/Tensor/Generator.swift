@@ -123,6 +123,13 @@ extension Generator.State {
         return low &+ Int(truncatingIfNeeded: draw)
     }
 
+    /// Uniform in 0 ..< 2^63.
+    mutating func natural() -> Int { Int(next64() & (1 << 63 - 1)) }
+
+    /// Exponential with mean 1 / `rate`, by inversion of 53 uniform bits.
+    mutating func exponential(_ rate: Double) -> Double { -log1p(-uniformDouble()) / rate }
+
+    /// A random order of `0..<count` (Fisher & Yates, from the front).
     mutating func permutation(_ count: Int) -> [Int] {
         var order = Array(0..<count)
         guard count > 1 else { return order }

@@ -71,19 +71,76 @@ extension Tensor {
         }
     }
 
-    /// Each element 1 with probability `p`, else 0. Mirrors `Tensor.bernoulli_`.
+    /// Each element 1 with probability `p`, else 0; floating point only. Mirrors `Tensor.bernoulli_`.
     @discardableResult
     public func bernoulli_(
         _ p: Double = 0.5, generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
-        fillInPlace("bernoulli_", SourceSite(file, line)) { target in
+        let site = SourceSite(file, line)
+        require(p >= 0 && p <= 1, "bernoulli_: probability \(p) is not between 0 and 1", site)
+        return fillEach("bernoulli_", generator, site) { $0.uniformDouble() < p ? 1 : 0 }
+    }
+
+    /// Exponential with rate `lambda`; floating point only. Mirrors `Tensor.exponential_`.
+    @discardableResult
+    public func exponential_(
+        _ lambda: Double = 1, generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        let site = SourceSite(file, line)
+        require(lambda > 0, "exponential_: rate \(lambda) is not positive", site)
+        return fillEach("exponential_", generator, site) { $0.exponential(lambda) }
+    }
+
+    /// Each element 1 with the probability that `self` has in its place, else 0; floating point only, off the tape. Traps
+    /// unless probabilities lie in 0...1. Mirrors `torch.bernoulli`.
+    public func bernoulli(
+        generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        let site = SourceSite(file, line)
+        require(dtype.isFloatingPoint, "bernoulli: the tensor is \(dtype), not floating point", site)
+        let result = copied()
+        func draw<T: TensorElement & BinaryFloatingPoint>(_ uniform: (inout Generator.State) -> T) {
+            let buffer = result.buffer(T.self)
+            generator.draw { state in
+                for index in buffer.indices {
+                    let p = buffer[index]
+                    require(p >= 0 && p <= 1, "bernoulli: probability \(p) is not between 0 and 1", site)
+                    buffer[index] = uniform(&state) < p ? 1 : 0
+                }
+            }
+        }
+        // As many random bits as the probabilities have.
+        if dtype == .float64 { draw { $0.uniformDouble() } } else { draw { $0.uniformFloat() } }
+        return result
+    }
+
+    /// Integers in 0 ..< 2^63 for int64 tensors. Mirrors `Tensor.random_`.
+    @discardableResult
+    public func random_(
+        generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        let site = SourceSite(file, line)
+        require(dtype == .int64, "random_: the tensor is \(dtype), not int64", site)
+        return overwrite { target in
+            generator.draw { state in
+                let buffer = target.buffer(Int.self)
+                for index in buffer.indices { buffer[index] = state.natural() }
+            }
+        }
+    }
+
+    /// Fills with numbers drawn one by one.
+    private func fillEach(
+        _ op: StaticString, _ generator: Generator, _ site: SourceSite, _ next: (inout Generator.State) -> Double
+    ) -> Tensor {
+        fillInPlace(op, site) { target in
             generator.draw { state in
                 if target.dtype == .float64 {
                     let buffer = target.buffer(Double.self)
-                    for index in buffer.indices { buffer[index] = state.uniformDouble() < p ? 1 : 0 }
+                    for index in buffer.indices { buffer[index] = next(&state) }
                 } else {
                     let buffer = target.buffer(Float.self)
-                    for index in buffer.indices { buffer[index] = state.uniformDouble() < p ? 1 : 0 }
+                    for index in buffer.indices { buffer[index] = Float(next(&state)) }
                 }
             }
         }
@@ -93,11 +150,16 @@ extension Tensor {
         UnsafeMutableBufferPointer(start: pointer(as: T.self), count: count)
     }
 
-    /// Lets `fill` write contiguous memory, then takes it over.
+    /// Checks a tensor that is filled with random real numbers, and fills it.
     private func fillInPlace(_ op: StaticString, _ site: SourceSite, _ fill: (Tensor) -> Void) -> Tensor {
         require(dtype.isFloatingPoint, "\(op): the tensor is \(dtype), not floating point", site)
         require(
             !(GradMode.isEnabled && requiresGrad), "\(op): the tensor requires gradients; use noGrad { }", site)
+        return overwrite(fill)
+    }
+
+    /// Lets `fill` write contiguous memory, then takes it over.
+    private func overwrite(_ fill: (Tensor) -> Void) -> Tensor {
         if isContiguous {
             fill(self)
         } else {

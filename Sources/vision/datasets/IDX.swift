@@ -1,13 +1,13 @@
 // The IDX format of the MNIST database: a magic number, lengths, bytes.
-import Foundation
 import Tapestry
 
-/// Reads an IDX file of unsigned bytes with a known number of dimensions, plain or gzip.
+/// Reads an IDX file of unsigned bytes, plain or gzip: uint8 [N] + `itemShape`.
 ///
-/// - Throws: `FileError` for a file that cannot be read, has another magic number, holds fewer bytes than its header
-///   claims, or more.
-func readIDX(_ path: String, dimensions: Int) throws -> Tensor {
+/// - Throws: `FileError` for a file that cannot be read, has another magic number or other items, holds fewer bytes than
+///   its header claims, or more.
+func readIDX(_ path: String, itemShape: [Int]) throws -> Tensor {
     let reader = try GzipReader(path)
+    let dimensions = 1 + itemShape.count
     let header = try reader.read(4 + 4 * dimensions)
     guard header.count == 4 + 4 * dimensions else {
         throw FileError(path, "ends inside the header: \(header.count) of \(4 + 4 * dimensions) bytes")
@@ -18,18 +18,18 @@ func readIDX(_ path: String, dimensions: Int) throws -> Tensor {
         throw FileError(path, "the magic number at byte 0 is \(word(0)), expected \(magic) (IDX, \(dimensions)-d bytes)")
     }
     let shape = (1...dimensions).map(word)
-    // Lengths have 32 bits: the product of three may overflow.
-    guard let count = shape.reduce(Int?(1), { product, length in
-        product.flatMap { let (value, overflow) = $0.multipliedReportingOverflow(by: length); return overflow ? nil : value }
-    }), count <= 1 << 40 else {
-        throw FileError(path, "the header at byte 4 claims \(shape.map(String.init).joined(separator: " × ")) bytes")
+    guard Array(shape.dropFirst()) == itemShape else {
+        throw FileError(path, "items are \(words(shape.dropFirst())) by the header at byte 8, expected \(words(itemShape))")
     }
-    let bytes = try reader.read(count + 1)
-    guard bytes.count >= count else {
-        throw FileError(
-            path, "the header at byte 4 claims \(shape.map(String.init).joined(separator: " × ")) = \(count) bytes, the "
-                + "file holds \(bytes.count)")
-    }
-    guard bytes.count == count else { throw FileError(path, "there are bytes behind the \(count) that the header claims") }
+    // The number of items has 32 bits and an item is small: no overflow.
+    let count = shape.reduce(1, *)
+    let claim = "the header at byte 4 claims " + words(shape) + (dimensions > 1 ? " = \(count)" : "") + " bytes"
+    guard count <= reader.largestContent else { throw FileError(path, "\(claim), more than the file can hold") }
+    let bytes = try reader.read(count)
+    guard bytes.count == count else { throw FileError(path, "\(claim), the file holds \(bytes.count)") }
+    guard try reader.read(1).isEmpty else { throw FileError(path, "there are bytes behind the \(count) that the header claims") }
     return Tensor(bytes, shape: shape)
 }
+
+/// `28 × 28`
+private func words(_ shape: some Sequence<Int>) -> String { shape.map(String.init).joined(separator: " × ") }

@@ -32,7 +32,7 @@ extension datasets {
         ) throws {
             let folder: String
             if let root {
-                if download { try MNIST.download(to: root) }
+                if download { try Download.fetchMissing(MNIST.source, into: MNIST.nested(root)) }
                 folder = try MNIST.folder(below: root)
             } else {
                 folder = try MNIST.shippedFolder
@@ -41,11 +41,8 @@ extension datasets {
             let part = train ? "train" : "t10k"
             let imagesPath = try MNIST.file("\(part)-images-idx3-ubyte", in: folder)
             let labelsPath = try MNIST.file("\(part)-labels-idx1-ubyte", in: folder)
-            let images = try readIDX(imagesPath, dimensions: 3)
-            guard images.shape[1] == 28, images.shape[2] == 28 else {
-                throw FileError(imagesPath, "images are \(images.shape[1]) × \(images.shape[2]), expected 28 × 28")
-            }
-            let labels = try readIDX(labelsPath, dimensions: 1)
+            let images = try readIDX(imagesPath, itemShape: [28, 28])
+            let labels = try readIDX(labelsPath, itemShape: [])
             guard images.shape[0] == labels.shape[0] else {
                 throw FileError(
                     labelsPath, "holds \(labels.shape[0]) labels, but \(imagesPath) holds \(images.shape[0]) images")
@@ -74,16 +71,17 @@ extension datasets {
 
         // MARK: Files
 
-        /// The four files and their MD5, as the original distribution has them.
-        static let files = [
-            ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-            ("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
-            ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
-            ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
-        ]
-        static let mirrors = [
-            "https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        ]
+        /// The four files with their MD5, and where they can be had, as the original distribution has them.
+        static let source = Download.Source(
+            files: [
+                ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+                ("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
+                ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
+                ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
+            ],
+            mirrors: [
+                "https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            ])
 
         /// The folder of the subset that ships with the package.
         static var shippedFolder: String {
@@ -105,6 +103,11 @@ extension datasets {
                 throw FileError(root, "there is no such folder")
             }
             guard isDirectory.boolValue else { throw FileError(root, "is a file, not a folder with the MNIST files") }
+            return nested(root)
+        }
+
+        /// `MNIST/raw` below a folder where there is one (torchvision's layout), else the folder itself.
+        private static func nested(_ root: String) -> String {
             let nested = root + "/MNIST/raw"
             return FileManager.default.fileExists(atPath: nested) ? nested : root
         }
@@ -114,27 +117,6 @@ extension datasets {
                 return path
             }
             throw FileError(folder, "has neither \(name) nor \(name).gz")
-        }
-
-        /// Fetches the files that `root` does not have yet, checks their MD5, and only then gives them their names.
-        static func download(to root: String) throws {
-            try download(files.map { ($0.0, $0.1) }, from: mirrors, to: root)
-        }
-
-        static func download(_ files: [(name: String, md5: String)], from mirrors: [String], to root: String) throws {
-            do {
-                try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-            } catch {
-                throw FileError(root, "cannot be made (\(reason(error)))")
-            }
-            for (name, checksum) in files {
-                let path = "\(root)/\(name)"
-                if let data = FileManager.default.contents(atPath: path) {
-                    if md5(data) == checksum { continue }
-                    throw FileError(path, "is damaged: its MD5 is \(md5(data)), expected \(checksum); remove it and try again")
-                }
-                try fetch(name, checksum, mirrors, to: path)
-            }
         }
     }
 }

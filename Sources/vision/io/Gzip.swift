@@ -1,28 +1,26 @@
 // Reading files that may be gzip-compressed, through the system's zlib.
 import CZlib
-import Foundation
+import Tapestry
 
 /// The bytes of a file, plain or gzip (told by its first two bytes), front to back.
 ///
 /// Output is made as it is asked for, so that a small file that claims to hold much costs nothing before the claim has
 /// been checked.
 final class GzipReader {
-    let path: String
-    private let compressed: Data
+    private let file: InputFile
     private let isCompressed: Bool
     private var stream = z_stream()
+    /// Compressed bytes that zlib has not taken yet: `pending[taken...]`.
+    private var pending: [UInt8] = []
+    private var taken = 0
+    /// Where in the file the next bytes come from.
     private var position = 0
     private var hasEnded = false
 
-    /// Opens a file; throws if it cannot be read.
+    /// Opens a file; throws `FileError` if it cannot be read.
     init(_ path: String) throws {
-        self.path = path
-        do {
-            compressed = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-        } catch {
-            throw FileError(path, "cannot be read (\(reason(error)))")
-        }
-        isCompressed = compressed.count >= 2 && compressed[0] == 0x1f && compressed[1] == 0x8b
+        file = try InputFile(path)
+        isCompressed = try file.bytes(2, at: 0) == [0x1f, 0x8b]
         if isCompressed {
             // 15 bits of window, + 16: gzip format only.
             guard inflateInit2_(&stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
@@ -33,59 +31,70 @@ final class GzipReader {
 
     deinit { if isCompressed { inflateEnd(&stream) } }
 
-    /// The next `count` bytes, fewer only at the end of the file. Throws if the compressed data is damaged or cut off.
+    /// The most bytes that the file can hold: deflate makes a byte into no more than 1032.
+    var largestContent: Int {
+        let (product, overflow) = file.size.multipliedReportingOverflow(by: isCompressed ? 1032 : 1)
+        return overflow ? .max : product
+    }
+
+    /// The next `count` bytes, fewer only at the end of the file.
+    ///
+    /// - Throws: `FileError` if the compressed data is damaged, cut off, or followed by anything.
     func read(_ count: Int) throws -> [UInt8] {
-        guard isCompressed else {
-            let end = min(compressed.count, position + count)
-            defer { position = end }
-            return Array(compressed[position..<end])
-        }
         var output: [UInt8] = []
-        let pieceSize = 1 << 20
-        while output.count < count, !hasEnded {
-            let wanted = min(pieceSize, count - output.count)
-            var status = Z_OK
-            let piece = try [UInt8](unsafeUninitializedCapacity: wanted) { buffer, used in
-                stream.next_out = buffer.baseAddress
-                stream.avail_out = UInt32(wanted)
-                while stream.avail_out > 0, status == Z_OK {
-                    let available = min(compressed.count - position, 1 << 30)
-                    if available == 0 {
-                        throw FileError(path, "the gzip data ends early, after \(compressed.count) bytes")
-                    }
-                    status = compressed.withUnsafeBytes { bytes in
-                        // zlib reads the input only; its field is not const for historical reasons.
-                        stream.next_in = UnsafeMutablePointer(
-                            mutating: bytes.baseAddress!.assumingMemoryBound(to: UInt8.self) + position)
-                        stream.avail_in = UInt32(available)
-                        return inflate(&stream, Z_NO_FLUSH)
-                    }
-                    position += available - Int(stream.avail_in)
+        // What a header claims is only set aside as far as it is harmless; beyond that memory grows with what is there.
+        output.reserveCapacity(min(count, 1 << 26))
+        while output.count < count {
+            let piece = try [UInt8](unsafeUninitializedCapacity: min(count - output.count, 1 << 20)) { buffer, used in
+                if isCompressed {
+                    used = try inflate(into: buffer)
+                } else {
+                    used = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: position)
+                    position += used
                 }
-                used = wanted - Int(stream.avail_out)
             }
+            if piece.isEmpty { break }
             output += piece
-            if status == Z_STREAM_END {
-                hasEnded = true
-            } else if status != Z_OK {
-                let text = stream.msg.map { String(cString: $0) } ?? "code \(status)"
-                throw FileError(path, "the gzip data is damaged at byte \(position) (\(text))")
-            }
         }
         return output
     }
-}
 
-/// A system error in a few words.
-func reason(_ error: any Error) -> String {
-    let error = error as NSError
-    if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError, underlying.domain == NSPOSIXErrorDomain {
-        return String(cString: strerror(Int32(underlying.code))).lowercased()
+    /// Fills the buffer, which is short; returns how many bytes there were.
+    private func inflate(into buffer: UnsafeMutableBufferPointer<UInt8>) throws -> Int {
+        var filled = 0
+        while filled < buffer.count, !hasEnded {
+            if taken == pending.count { try refill() }
+            let status = pending.withUnsafeMutableBufferPointer { input in
+                stream.next_in = input.baseAddress! + taken
+                stream.avail_in = UInt32(input.count - taken)
+                stream.next_out = buffer.baseAddress! + filled
+                stream.avail_out = UInt32(buffer.count - filled)
+                let status = CZlib.inflate(&stream, Z_NO_FLUSH)
+                taken = input.count - Int(stream.avail_in)
+                return status
+            }
+            filled = buffer.count - Int(stream.avail_out)
+            if status == Z_STREAM_END {
+                hasEnded = true
+                let end = position - (pending.count - taken)
+                guard end == file.size else {
+                    throw FileError(file.path, "there are \(file.size - end) bytes behind the gzip data's end at byte \(end)")
+                }
+            } else if status != Z_OK {
+                let text = stream.msg.map { String(cString: $0) } ?? "code \(status)"
+                throw FileError(
+                    file.path, "the gzip data is damaged before byte \(position - (pending.count - taken)) (\(text))")
+            }
+        }
+        return filled
     }
-    switch (error.domain, error.code) {
-    case (NSCocoaErrorDomain, CocoaError.fileReadNoSuchFile.rawValue), (NSCocoaErrorDomain, CocoaError.fileNoSuchFile.rawValue):
-        return "no such file or directory"
-    case (NSCocoaErrorDomain, CocoaError.fileReadNoPermission.rawValue): return "permission denied"
-    default: return error.localizedDescription
+
+    private func refill() throws {
+        pending = try file.bytes(1 << 16, at: position)
+        guard !pending.isEmpty else {
+            throw FileError(file.path, "the gzip data ends early, after \(position) bytes")
+        }
+        position += pending.count
+        taken = 0
     }
 }

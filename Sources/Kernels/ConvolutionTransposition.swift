@@ -1,0 +1,85 @@
+// Moving data between the layouts of the convolution kernels: rows, and pixels × channels.
+
+/// Transposes a square of as many vectors as a vector has lanes: in place, in registers.
+///
+/// Step by step, lanes whose index has one bit set change places with the vectors whose index has that bit set.
+@inlinable @inline(__always)
+func transpose<I: ISA>(_: I.Type, _ rows: inout InlineArray<16, I.V>) {
+    var bit = I.width / 2
+    while bit > 0 {
+        for row in 0..<I.width where row & bit == 0 {
+            let (a, b) = (rows[row], rows[row | bit])
+            var (low, high) = (a, b)
+            for lane in 0..<I.width {
+                if lane & bit == 0 { high[lane] = a[lane | bit] } else { low[lane] = b[lane ^ bit] }
+            }
+            (rows[row], rows[row | bit]) = (low, high)
+        }
+        bit /= 2
+    }
+}
+
+/// Copies `count` contiguous scalars.
+@inlinable @inline(__always)
+func copyRow<I: ISA>(_: I.Type, _ count: Int, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer) {
+    if count < I.width {
+        for i in 0..<count {
+            to.storeBytes(
+                of: from.load(fromByteOffset: i &* I.scalarSize, as: I.Scalar.self), toByteOffset: i &* I.scalarSize,
+                as: I.Scalar.self)
+        }
+        return
+    }
+    var i = 0
+    while i &+ I.width <= count {
+        I.store(I.load(from, i), to, i)
+        i &+= I.width
+    }
+    // The last vector overlaps the one before.
+    if i < count { I.store(I.load(from, count &- I.width), to, count &- I.width) }
+}
+
+/// Turns sums [pixel][lane] into channel planes: `y[channel · area + outputs[pixel]]`, plus bias, then ReLU if asked.
+@inlinable @inline(never)
+func turn<I: ISA>(
+    _: I.Type, _ pixels: Int, _ channels: Int, _ lanes: Int, _ sums: UnsafeRawPointer, _ bias: UnsafeRawPointer?,
+    _ relu: Bool, _ outputs: UnsafePointer<Int>, _ y: UnsafeMutableRawPointer, _ area: Int
+) {
+    var first = 0
+    while first < channels {
+        let used = min(I.width, channels &- first)
+        var shift = I.V.zero
+        if let bias { shift = I.loadPartial(bias, first, used) }
+        var pixel = 0
+        while pixel < pixels {
+            let count = min(I.width, pixels &- pixel)
+            var rows = InlineArray<16, I.V>(repeating: .zero)
+            for i in 0..<I.width {
+                // Behind the last pixel this reads sums that nobody uses.
+                var value = I.load(sums, (pixel &+ i) &* lanes &+ first) + shift
+                if relu { value = I.select(value, lessThan: .zero, .zero, value) }
+                rows[i] = value
+            }
+            transpose(I.self, &rows)
+            let place = outputs[pixel]
+            if count == I.width, outputs[pixel &+ count &- 1] == place &+ count &- 1 {
+                if used == I.width {
+                    for channel in 0..<I.width { I.store(rows[channel], y, (first &+ channel) &* area &+ place) }
+                } else {
+                    for channel in 0..<I.width where channel < used { I.store(rows[channel], y, (first &+ channel) &* area &+ place) }
+                }
+            } else {
+                for channel in 0..<I.width where channel < used {
+                    let value = rows[channel]
+                    for i in 0..<I.width where i < count {
+                        y.storeBytes(
+                            of: value[i], toByteOffset: ((first &+ channel) &* area &+ outputs[pixel &+ i]) &* I.scalarSize,
+                            as: I.Scalar.self)
+                    }
+                }
+            }
+            pixel &+= count
+        }
+        first &+= I.width
+    }
+}

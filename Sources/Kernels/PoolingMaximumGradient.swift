@@ -1,0 +1,122 @@
+// The gradient of maximum pooling: each dy goes to the input that won. Windows 2 wide that lie side by side are
+// written in pairs, winners and zeros alike, so nothing is cleared before; all others are scattered into zeros, the
+// place of a tap looked up in a table.
+
+extension Pooling {
+    /// dx = the gradient of `maxForward`, overwritten; where windows overlap, their shares add up.
+    @inlinable
+    public static func maxBackward(
+        _ s: PoolingShape, _ dy: UnsafeRawPointer, _ winners: UnsafeRawPointer, _ dx: UnsafeMutableRawPointer
+    ) {
+        let s = s.flattened
+        if s.hasByteWinners {
+            distribute(s, dy, winners.assumingMemoryBound(to: UInt8.self), dx)
+        } else {
+            distribute(s, dy, winners.assumingMemoryBound(to: Int32.self), dx)
+        }
+    }
+
+    @inlinable
+    static func distribute<W: FixedWidthInteger>(
+        _ s: PoolingShape, _ dy: UnsafeRawPointer, _ winners: UnsafePointer<W>, _ dx: UnsafeMutableRawPointer
+    ) {
+        let work = s.planes &* (s.outputSize &* 2 &+ s.inputSize / 4)
+        let taps = s.kernelHeight &* s.kernelWidth
+        BufferPool.withScratch(taps &* MemoryLayout<Int>.size) { scratch in
+            let places = scratch.bindMemory(to: Int.self, capacity: taps)
+            for tap in 0..<taps {
+                places[tap] =
+                    tap / s.kernelWidth &* s.dilationHeight &* s.width &+ tap % s.kernelWidth &* s.dilationWidth
+            }
+            Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work) { _, planes in
+                let dx = dx + planes.lowerBound &* s.inputSize &* I.scalarSize
+                let dy = dy + planes.lowerBound &* s.outputSize &* I.scalarSize
+                let winners = winners + planes.lowerBound &* s.outputSize
+                if s.tiles, s.kernelWidth == 2 {
+                    placePairs(s, planes.count, dy, winners, dx)
+                } else {
+                    scatter(s, planes.count, dy, winners, dx, places)
+                }
+            }
+        }
+    }
+
+    /// The gradient of planes whose windows are 2 wide, side by side.
+    ///
+    /// A row's last vector runs over into the rows after it, which are written later. Only where they end is
+    /// there a scalar remainder.
+    @inlinable @inline(never)
+    static func placePairs<W: FixedWidthInteger>(
+        _ s: PoolingShape, _ planes: Int, _ dy: UnsafeRawPointer, _ winners: UnsafePointer<W>,
+        _ dx: UnsafeMutableRawPointer
+    ) {
+        let width = s.outWidth
+        let outputs = planes &* s.outputSize
+        let inputs = planes &* s.inputSize
+        for plane in 0..<planes {
+            for row in 0..<s.outHeight {
+                let output = (plane &* s.outHeight &+ row) &* width
+                for kh in 0..<s.kernelHeight {
+                    let input = (plane &* s.height &+ row &* s.kernelHeight &+ kh) &* s.width
+                    let tap = I.Scalar(2 &* kh)
+                    let (left, between) = (I.V(repeating: tap), I.V(repeating: tap + 0.5))
+                    let (right, beyond) = (I.V(repeating: tap + 1), I.V(repeating: tap + 1.5))
+                    var j = 0
+                    while j < width, output &+ j &+ I.width <= outputs, input &+ 2 &* (j &+ I.width) <= inputs {
+                        let share = I.load(dy, output &+ j)
+                        var winner = I.V.zero
+                        for i in 0..<I.width { winner[i] = I.Scalar(winners[output &+ j &+ i]) }
+                        let ifLeft = I.select(
+                            winner, lessThan: left, .zero, I.select(winner, lessThan: between, share, .zero))
+                        let ifRight = I.select(
+                            winner, lessThan: right, .zero, I.select(winner, lessThan: beyond, share, .zero))
+                        var (low, high) = (I.V.zero, I.V.zero)
+                        for i in 0..<I.width / 2 {
+                            (low[2 &* i], low[2 &* i &+ 1]) = (ifLeft[i], ifRight[i])
+                            (high[2 &* i], high[2 &* i &+ 1]) =
+                                (ifLeft[i &+ I.width / 2], ifRight[i &+ I.width / 2])
+                        }
+                        I.store(low, dx, input &+ 2 &* j)
+                        I.store(high, dx, input &+ 2 &* j &+ I.width)
+                        j &+= I.width
+                    }
+                    while j < width {
+                        let share = value(dy, output &+ j)
+                        let winner = Int(winners[output &+ j])
+                        put(winner == 2 &* kh ? share : 0, dx, input &+ 2 &* j)
+                        put(winner == 2 &* kh &+ 1 ? share : 0, dx, input &+ 2 &* j &+ 1)
+                        j &+= 1
+                    }
+                    for column in 2 &* width..<s.width { put(0, dx, input &+ column) }
+                }
+            }
+            let covered = s.outHeight &* s.kernelHeight
+            clear(dx + (plane &* s.height &+ covered) &* s.width &* I.scalarSize, (s.height &- covered) &* s.width)
+        }
+    }
+
+    /// The gradient of planes, into zeros.
+    @inlinable @inline(never)
+    static func scatter<W: FixedWidthInteger>(
+        _ s: PoolingShape, _ planes: Int, _ dy: UnsafeRawPointer, _ winners: UnsafePointer<W>,
+        _ dx: UnsafeMutableRawPointer, _ places: UnsafePointer<Int>
+    ) {
+        clear(dx, planes &* s.inputSize)
+        let (width, step) = (s.outWidth, s.strideWidth)
+        let mayMiss = s.mayMissColumns
+        for plane in 0..<planes {
+            for row in 0..<s.outHeight where !s.kernelRows(row).isEmpty {
+                let output = (plane &* s.outHeight &+ row) &* width
+                var input =
+                    plane &* s.inputSize &+ (row &* s.strideHeight &- s.padTop) &* s.width &- s.padLeft
+                for column in 0..<width {
+                    if !mayMiss || !s.kernelColumns(column).isEmpty {
+                        let index = input &+ places[Int(truncatingIfNeeded: winners[output &+ column])]
+                        put(value(dx, index) + value(dy, output &+ column), dx, index)
+                    }
+                    input &+= step
+                }
+            }
+        }
+    }
+}
