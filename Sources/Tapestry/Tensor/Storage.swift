@@ -60,7 +60,7 @@ public struct SourceSite: Sendable, CustomStringConvertible {
 
 /// Ends the program because of a programmer's mistake: one line on standard error, in debug and release.
 @inline(never)
-func fail(_ message: @autoclosure () -> String, _ site: SourceSite?) -> Never {
+package func fail(_ message: @autoclosure () -> String, _ site: SourceSite?) -> Never {
     let place = site.map { " at \($0)" } ?? ""
     FileHandle.standardError.write(Data("tapestry: \(message())\(place)\n".utf8))
     abort()
@@ -68,6 +68,6 @@ func fail(_ message: @autoclosure () -> String, _ site: SourceSite?) -> Never {
 
 /// Ends the program with `message` unless `condition` holds. The message is built only on failure.
 @inline(__always)
-func require(_ condition: Bool, _ message: @autoclosure () -> String, _ site: SourceSite?) {
+package func require(_ condition: Bool, _ message: @autoclosure () -> String, _ site: SourceSite?) {
     if !condition { fail(message(), site) }
 }
