@@ -60,7 +60,9 @@ public struct Arguments {
     public func int(_ name: String, _ range: ClosedRange<Int>) throws -> Int? {
         guard let text = given[name] else { return nil }
         guard let value = Int(text), range.contains(value) else {
-            let bounds = range.upperBound == .max ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
+            let bounds =
+                range.upperBound == .max
+                ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
             throw UsageError(description: "\(name) is '\(text)'; expected a whole number \(bounds)")
         }
         return value
@@ -82,7 +84,8 @@ public struct Arguments {
         let lines = zip(names, flags).map { name, flag in
             "  " + name + String(repeating: " ", count: width - name.count + 2) + flag.help
         }
-        return ([summary, "", "Flags:"] + lines + ["", "Examples:"] + examples.map { "  " + $0 }).joined(separator: "\n")
+        return ([summary, "", "Flags:"] + lines + ["", "Examples:"] + examples.map { "  " + $0 }).joined(
+            separator: "\n")
     }
 }
 

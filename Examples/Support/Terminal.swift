@@ -9,8 +9,8 @@ public func terminalWidth(_ descriptor: Int32) -> Int? {
     return Int(size.ws_col)
 }
 
-/// Grey images side by side, two pixels a character (half blocks, 256 grey levels by colour on a terminal, five shades of
-/// characters elsewhere). `images` are rows of values 0...1.
+/// Grey images side by side, two pixels a character (half blocks, 256 grey levels by colour on a terminal, five shades
+/// of characters elsewhere). `images` are rows of values 0...1.
 public func picture(_ images: [[[Double]]], captions: [String], color: Bool) -> String {
     guard let first = images.first, let width = first.first?.count else { return "" }
     var lines: [String] = []
@@ -34,15 +34,16 @@ public func picture(_ images: [[[Double]]], captions: [String], color: Bool) -> 
     return (lines + [labels]).joined(separator: "\n")
 }
 
-/// How often class `row` was taken for class `column`, with a column of recall.
+/// How often class `row` was taken for class `column`, with a column of recall. Ten classes of up to 9,999 fit into 80
+/// characters.
 public func confusionTable(_ counts: [[Int]]) -> String {
-    let width = max(5, (counts.joined().max().map { String($0).count } ?? 1) + 1)
+    let width = max(5, (counts.joined().max().map { String($0).count } ?? 1) + 2)
     func cell(_ text: String) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
-    let head = "real \\ predicted" + counts.indices.map { cell(String($0)) }.joined() + "   recall"
+    let head = "real\\pred" + counts.indices.map { cell(String($0)) }.joined() + "   recall"
     let rows = counts.enumerated().map { index, row in
         let total = row.reduce(0, +)
         let recall = total == 0 ? "      –" : percent(Double(row[index]) / Double(total))
-        return String(index).padding(to: 16) + row.map { cell($0 == 0 ? "·" : String($0)) }.joined() + "  " + recall
+        return String(index).padding(to: 9) + row.map { cell($0 == 0 ? "·" : String($0)) }.joined() + "  " + recall
     }
     return ([head] + rows).joined(separator: "\n")
 }

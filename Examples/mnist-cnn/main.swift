@@ -33,7 +33,8 @@ func train(_ settings: Settings) throws {
     if let threads = settings.threads { numThreads = threads }
     if let path = settings.save { try checkWritable(path) }
     manualSeed(settings.seed)
-    var training: any Dataset = try vision.datasets.MNIST(root: settings.folder, train: true, download: settings.download)
+    var training: any Dataset = try vision.datasets.MNIST(
+        root: settings.folder, train: true, download: settings.download)
     let test = try vision.datasets.MNIST(root: settings.folder, train: false)
     guard training.count > 0, test.count > 0 else { throw FileError(settings.folder ?? "MNIST", "holds no images") }
     if let limit = settings.limit, limit < training.count { training = Subset(training, indices: Array(0..<limit)) }

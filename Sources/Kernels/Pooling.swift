@@ -88,6 +88,7 @@ public struct PoolingShape: Sendable, Hashable {
     /// Those of `kernel` taps from `start` on that lie in `0..<size`.
     @inlinable @inline(__always)
     func inside(_ start: Int, step: Int, kernel: Int, size: Int) -> Range<Int> {
+        if start >= 0, start &+ (kernel &- 1) &* step < size { return 0..<kernel }
         let lower = start >= 0 ? 0 : (step &- 1 &- start) / step
         let upper = start < size ? Swift.min(kernel, (size &- 1 &- start) / step &+ 1) : 0
         return lower < upper ? lower..<upper : 0..<0

@@ -17,12 +17,15 @@ extension Pooling {
     ) {
         guard s.planes > 0, s.outputSize > 0 else { return }
         let s = s.flattened
+        let anyWidth = InlineArray<0, Void>.self
         if s.strideWidth == 1 {
-            maxForward(InlineArray<1, Void>.self, s, x, y, winners)
+            maxForward(InlineArray<1, Void>.self, anyWidth, s, x, y, winners)
+        } else if s.strideWidth == 2, s.kernelWidth == 2, s.dilationWidth == 1 {
+            maxForward(InlineArray<2, Void>.self, InlineArray<2, Void>.self, s, x, y, winners)
         } else if s.strideWidth == 2, s.kernelWidth > 1 {
-            maxForward(InlineArray<2, Void>.self, s, x, y, winners)
+            maxForward(InlineArray<2, Void>.self, anyWidth, s, x, y, winners)
         } else {
-            maxForward(InlineArray<0, Void>.self, s, x, y, winners)
+            maxForward(InlineArray<0, Void>.self, anyWidth, s, x, y, winners)
         }
     }
 
@@ -30,15 +33,18 @@ extension Pooling {
     @inlinable @inline(__always)
     static var tapZero: I.Scalar { I.scalarSize == 4 ? 8_388_608 : 4_503_599_627_370_496 }
 
+    /// `S`, `K`: stride and kernel width, or 0 for any. With `K`, the taps of a kernel row share their loads.
     @inlinable
-    static func maxForward<let S: Int>(
-        _ stride: InlineArray<S, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer,
+    static func maxForward<let S: Int, let K: Int>(
+        _ stride: InlineArray<S, Void>.Type, _ kernelWidth: InlineArray<K, Void>.Type, _ s: PoolingShape,
+        _ x: UnsafeRawPointer,
         _ y: UnsafeMutableRawPointer, _ winners: UnsafeMutableRawPointer?
     ) {
         let rows = Rows(s)
         let bytesPlane = rows.bytes(s)
         let bytesRow = rows.outputs &* I.scalarSize
-        let bytesWorker = (bytesPlane &+ 2 &* bytesRow &+ 63) & ~63
+        let bytesTaps = (s.outputSize &+ I.width) &* I.scalarSize
+        let bytesWorker = (bytesPlane &+ bytesRow &+ bytesTaps &+ 63) & ~63
         let winnerSize = s.hasByteWinners ? 1 : MemoryLayout<Int32>.size
         let chunks = (s.planes &+ s.planesPerChunk &- 1) / s.planesPerChunk
         let workers = Swift.min(Parallel.threads, chunks)
@@ -53,7 +59,7 @@ extension Pooling {
             Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work) { worker, planes in
                 let padded = scratch + bytesRow + worker &* bytesWorker
                 let outRow = padded + bytesPlane
-                let tapRow = outRow + bytesRow
+                let winnerTaps = outRow + bytesRow
                 if rows.copies { for i in 0..<s.height &* rows.stride { put(-.infinity, padded, i) } }
                 for plane in planes {
                     var from = x + plane &* s.inputSize &* I.scalarSize
@@ -64,29 +70,33 @@ extension Pooling {
                     for row in 0..<s.outHeight {
                         let taps = s.kernelRows(row)
                         let first = row &* s.strideHeight &- s.padTop &+ taps.lowerBound &* s.dilationHeight
-                        let output = plane &* s.outputSize &+ row &* s.outWidth
-                        let to = y + output &* I.scalarSize
+                        let to = y + (plane &* s.outputSize &+ row &* s.outWidth) &* I.scalarSize
                         let isNarrow = s.outWidth < I.width
                         maxRow(
-                            stride, s, from + (taps.isEmpty ? 0 : first &* rows.stride) &* I.scalarSize,
+                            stride, kernelWidth, s, from + (taps.isEmpty ? 0 : first &* rows.stride) &* I.scalarSize,
                             rowStep: s.dilationHeight &* rows.stride, kernelRows: taps, firstTaps,
-                            isNarrow ? outRow : to, tapRow)
+                            isNarrow ? outRow : to, winnerTaps + row &* s.outWidth &* I.scalarSize)
                         if isNarrow { to.copyMemory(from: outRow, byteCount: s.outWidth &* I.scalarSize) }
-                        if let winners { narrow(s, tapRow, winners + output &* winnerSize) }
+                    }
+                    if let winners {
+                        narrow(s, winnerTaps, winners + plane &* s.outputSize &* winnerSize)
                     }
                 }
             }
         }
     }
 
-    /// One row of outputs, a vector of them at least, and the numbers of their taps.
+    /// One row of outputs, a vector of them at least, and the numbers of their taps. The vector of a narrower row
+    /// runs over into the next.
     @inlinable @inline(never)
-    static func maxRow<let S: Int>(
-        _ stride: InlineArray<S, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer, rowStep: Int,
-        kernelRows: Range<Int>, _ firstTaps: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
-        _ tapRow: UnsafeMutableRawPointer
+    static func maxRow<let S: Int, let K: Int>(
+        _ stride: InlineArray<S, Void>.Type, _: InlineArray<K, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer,
+        rowStep: Int, kernelRows: Range<Int>, _ firstTaps: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
+        _ winnerTaps: UnsafeMutableRawPointer
     ) {
         let last = Swift.max(0, s.outWidth &- I.width)
+        let kernelWidth = K == 0 ? s.kernelWidth : K
+        let dilation = K == 0 ? s.dilationWidth : 1
         let skipped = I.Scalar(kernelRows.lowerBound &* s.kernelWidth)
         var j = 0
         while true {
@@ -95,8 +105,8 @@ extension Pooling {
             var number = tapZero + skipped
             var row = x
             for _ in kernelRows {
-                for kw in 0..<s.kernelWidth {
-                    let new = taps(stride, row, j, tap: kw &* s.dilationWidth, step: s.strideWidth)
+                for kw in 0..<kernelWidth {
+                    let new = taps(stride, row, j, tap: kw &* dilation, step: s.strideWidth)
                     let tap = I.V(repeating: number)
                     let above = I.select(best, lessThan: new, new, best)
                     let aboveTap = I.select(best, lessThan: new, tap, winner)
@@ -110,19 +120,19 @@ extension Pooling {
                 row += rowStep &* I.scalarSize
             }
             I.store(best, y, j)
-            I.store(winner, tapRow, j)
+            I.store(winner, winnerTaps, j)
             if j >= last { break }
             j = Swift.min(j &+ I.width, last)
         }
     }
 
-    /// Turns a row of tap numbers into winners.
+    /// Turns a plane of tap numbers into winners.
     @inlinable
-    static func narrow(_ s: PoolingShape, _ tapRow: UnsafeRawPointer, _ winners: UnsafeMutableRawPointer) {
+    static func narrow(_ s: PoolingShape, _ taps: UnsafeRawPointer, _ winners: UnsafeMutableRawPointer) {
         if I.scalarSize == 4 {
-            narrowBits(s, tapRow.assumingMemoryBound(to: UInt32.self), winners)
+            narrowBits(s, taps.assumingMemoryBound(to: UInt32.self), winners)
         } else {
-            narrowBits(s, tapRow.assumingMemoryBound(to: UInt64.self), winners)
+            narrowBits(s, taps.assumingMemoryBound(to: UInt64.self), winners)
         }
     }
 
@@ -132,10 +142,10 @@ extension Pooling {
     ) {
         if s.hasByteWinners {
             let winners = winners.assumingMemoryBound(to: UInt8.self)
-            for j in 0..<s.outWidth { winners[j] = UInt8(truncatingIfNeeded: bits[j]) }
+            for j in 0..<s.outputSize { winners[j] = UInt8(truncatingIfNeeded: bits[j]) }
         } else {
             let winners = winners.assumingMemoryBound(to: Int32.self)
-            for j in 0..<s.outWidth { winners[j] = Int32(truncatingIfNeeded: bits[j] & 0x7F_FFFF) }
+            for j in 0..<s.outputSize { winners[j] = Int32(truncatingIfNeeded: bits[j] & 0x7F_FFFF) }
         }
     }
 }

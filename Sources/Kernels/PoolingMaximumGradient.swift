@@ -51,47 +51,60 @@ extension Pooling {
         _ dx: UnsafeMutableRawPointer
     ) {
         let width = s.outWidth
-        let outputs = planes &* s.outputSize
-        let inputs = planes &* s.inputSize
+        let (outputs, inputs) = (planes &* s.outputSize, planes &* s.inputSize)
+        let rounded = (width &+ I.width &- 1) / I.width &* I.width
+        let whole = width / I.width &* I.width
         for plane in 0..<planes {
-            for row in 0..<s.outHeight {
-                let output = (plane &* s.outHeight &+ row) &* width
-                for kh in 0..<s.kernelHeight {
-                    let input = (plane &* s.height &+ row &* s.kernelHeight &+ kh) &* s.width
-                    let tap = I.Scalar(2 &* kh)
-                    let (left, between) = (I.V(repeating: tap), I.V(repeating: tap + 0.5))
-                    let (right, beyond) = (I.V(repeating: tap + 1), I.V(repeating: tap + 1.5))
-                    var j = 0
-                    while j < width, output &+ j &+ I.width <= outputs, input &+ 2 &* (j &+ I.width) <= inputs {
-                        let share = I.load(dy, output &+ j)
-                        var winner = I.V.zero
-                        for i in 0..<I.width { winner[i] = I.Scalar(winners[output &+ j &+ i]) }
-                        let ifLeft = I.select(
-                            winner, lessThan: left, .zero, I.select(winner, lessThan: between, share, .zero))
-                        let ifRight = I.select(
-                            winner, lessThan: right, .zero, I.select(winner, lessThan: beyond, share, .zero))
-                        var (low, high) = (I.V.zero, I.V.zero)
-                        for i in 0..<I.width / 2 {
-                            (low[2 &* i], low[2 &* i &+ 1]) = (ifLeft[i], ifRight[i])
-                            (high[2 &* i], high[2 &* i &+ 1]) =
-                                (ifLeft[i &+ I.width / 2], ifRight[i &+ I.width / 2])
-                        }
-                        I.store(low, dx, input &+ 2 &* j)
-                        I.store(high, dx, input &+ 2 &* j &+ I.width)
-                        j &+= I.width
-                    }
-                    while j < width {
-                        let share = value(dy, output &+ j)
-                        let winner = Int(winners[output &+ j])
-                        put(winner == 2 &* kh ? share : 0, dx, input &+ 2 &* j)
-                        put(winner == 2 &* kh &+ 1 ? share : 0, dx, input &+ 2 &* j &+ 1)
-                        j &+= 1
-                    }
-                    for column in 2 &* width..<s.width { put(0, dx, input &+ column) }
+            for row in 0..<s.height {
+                let input = (plane &* s.height &+ row) &* s.width
+                let (outRow, kh) = row.quotientAndRemainder(dividingBy: s.kernelHeight)
+                if outRow >= s.outHeight {
+                    clear(dx + input &* I.scalarSize, s.width)
+                    continue
                 }
+                let output = (plane &* s.outHeight &+ outRow) &* width
+                let runsOver = output &+ rounded <= outputs && input &+ 2 &* rounded <= inputs
+                placePairs(
+                    dy + output &* I.scalarSize, winners + output, dx + input &* I.scalarSize, tap: 2 &* kh,
+                    vectors: runsOver ? rounded : whole, count: width)
+                for column in 2 &* width..<s.width { put(0, dx, input &+ column) }
             }
-            let covered = s.outHeight &* s.kernelHeight
-            clear(dx + (plane &* s.height &+ covered) &* s.width &* I.scalarSize, (s.height &- covered) &* s.width)
+        }
+    }
+
+    /// One row of pairs: `vectors` outputs by vectors, the rest of `count` one after the other.
+    @inlinable @inline(never)
+    static func placePairs<W: FixedWidthInteger>(
+        _ dy: UnsafeRawPointer, _ winners: UnsafePointer<W>, _ dx: UnsafeMutableRawPointer, tap: Int, vectors: Int,
+        count: Int
+    ) {
+        let number = I.Scalar(tap)
+        let (left, between) = (I.V(repeating: number), I.V(repeating: number + 0.5))
+        let (right, beyond) = (I.V(repeating: number + 1), I.V(repeating: number + 1.5))
+        let half = I.width / 2
+        var j = 0
+        while j < vectors {
+            let share = I.load(dy, j)
+            var winner = I.V.zero
+            for i in 0..<I.width { winner[i] = I.Scalar(winners[j &+ i]) }
+            let ifLeft = I.select(
+                winner, lessThan: left, .zero, I.select(winner, lessThan: between, share, .zero))
+            let ifRight = I.select(
+                winner, lessThan: right, .zero, I.select(winner, lessThan: beyond, share, .zero))
+            var (low, high) = (I.V.zero, I.V.zero)
+            for i in 0..<half {
+                (low[2 &* i], low[2 &* i &+ 1]) = (ifLeft[i], ifRight[i])
+                (high[2 &* i], high[2 &* i &+ 1]) = (ifLeft[i &+ half], ifRight[i &+ half])
+            }
+            I.store(low, dx, 2 &* j)
+            I.store(high, dx, 2 &* j &+ I.width)
+            j &+= I.width
+        }
+        while j < count {
+            let share = value(dy, j)
+            put(Int(winners[j]) == tap ? share : 0, dx, 2 &* j)
+            put(Int(winners[j]) == tap &+ 1 ? share : 0, dx, 2 &* j &+ 1)
+            j &+= 1
         }
     }
 

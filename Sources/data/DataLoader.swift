@@ -74,8 +74,8 @@ public struct DataLoader: Sequence {
             return (batch.inputs, batch.targets)
         }
 
-        /// As torch's sampler with a generator of its own, which draws another order when it looks for samples beyond the
-        /// last: once, and before a batch that is not full.
+        /// As torch's sampler with a generator of its own, which draws another order when it looks for samples beyond
+        /// the last: once, and before a batch that is not full.
         private mutating func exhaust() {
             guard !isExhausted else { return }
             isExhausted = true

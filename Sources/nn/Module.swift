@@ -222,10 +222,17 @@ public struct StateDictError: Error, CustomStringConvertible {
 
     public var description: String {
         var parts: [String] = []
-        if !missing.isEmpty { parts.append("missing keys: \(missing.joined(separator: ", "))") }
-        if !unexpected.isEmpty { parts.append("unexpected keys: \(unexpected.joined(separator: ", "))") }
-        parts += misshapen.map { "\($0.name) has shape \($0.found), the model's has \($0.expected)" }
+        if !missing.isEmpty { parts.append("missing keys: " + list(missing)) }
+        if !unexpected.isEmpty { parts.append("unexpected keys: " + list(unexpected)) }
+        if !misshapen.isEmpty {
+            parts.append(list(misshapen.map { "\($0.name) has shape \($0.found), the model's has \($0.expected)" }))
+        }
         return "these weights do not fit \(model): " + parts.joined(separator: "; ")
+    }
+
+    /// The first few, so that another model's thousand keys still make one readable line.
+    private func list(_ items: [String]) -> String {
+        items.prefix(6).joined(separator: ", ") + (items.count > 6 ? " and \(items.count - 6) more" : "")
     }
 }
 

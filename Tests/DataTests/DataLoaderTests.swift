@@ -77,7 +77,8 @@ private func epochs(_ count: Int, _ loader: DataLoader) -> [[[Int]]] {
                 #expect(loader.map { $0 }.count == loader.count)
             }
         }
-        #expect(DataLoader(indices(count), batchSize: batchSize).count == (count == 0 ? 0 : (count - 1) / batchSize + 1))
+        #expect(
+            DataLoader(indices(count), batchSize: batchSize).count == (count == 0 ? 0 : (count - 1) / batchSize + 1))
     }
 
     @Test func inputsAndTargetsStayTogether() {

@@ -35,7 +35,8 @@ import Testing
             (["--load", "\(folder)/absent"], "cannot be read (no such file or directory)"),
             (["--load", text], "the header length at byte 0"),
             (["--save", "\(folder)/absent/weights"], "cannot be written (no such file or directory)"),
-            (["--save", folder], "cannot be written (is a directory)"), (["--save", "/dev/null"], "not a regular file"),
+            (["--save", folder], "cannot be written (is a directory)"),
+            (["--save", "/dev/null"], "not a regular file"),
         ] {
             let result = try run(words)
             #expect(result.status == 1)
@@ -100,7 +101,9 @@ import Testing
 
     private func start(_ words: [String]) throws -> Process {
         let process = Process()
-        let folders = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()]
+        let folders = [
+            Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent(),
+        ]
         let program: URL = try #require(
             folders.map { $0.appendingPathComponent("mnist-cnn") }
                 .first { FileManager.default.isExecutableFile(atPath: $0.path) })

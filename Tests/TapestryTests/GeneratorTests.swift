@@ -38,9 +38,11 @@ import Testing
         // torch.randn(5, generator=g), then torch.randn(2, dtype=float64, generator=g), then torch.rand(1, generator=g)
         expectClose(
             Tensor.randn([5], generator: generator),
-            [-0.1467950940132141, 0.7861412763595581, 0.9468216300010681, -1.1143440008163452, 1.6907901763916016], tolerance: 0)
+            [-0.1467950940132141, 0.7861412763595581, 0.9468216300010681, -1.1143440008163452, 1.6907901763916016],
+            tolerance: 0)
         expectClose(
-            Tensor.randn([2], dtype: .float64, generator: generator), [-0.8948278791726386, -0.3556250270062136], tolerance: 1e-15)
+            Tensor.randn([2], dtype: .float64, generator: generator), [-0.8948278791726386, -0.3556250270062136],
+            tolerance: 1e-15)
         #expect(Tensor.rand([1], generator: generator).item() == 0.720380425453186)
         // torch.empty(3).normal_(2, 0.5, generator=g)
         expectClose(

@@ -39,7 +39,8 @@ import Testing
 
     @Test func aFileOfTheReferenceImplementationIsRead() throws {
         // safetensors.torch.save({"b": torch.tensor([[1., 2.]]), "a": torch.tensor([True])}, {"k": "v"})
-        let header = #"{"__metadata__":{"k":"v"},"b":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"#
+        let header =
+            #"{"__metadata__":{"k":"v"},"b":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"#
             + #""a":{"dtype":"BOOL","shape":[1],"data_offsets":[8,9]}}   "#
         let path = try file(header, [0, 0, 0x80, 0x3f, 0, 0, 0, 0x40, 1])
         let loaded = try loadSafetensors(from: path)
@@ -56,13 +57,19 @@ import Testing
 
     /// Headers over 8 bytes of data, and what is to be said of them.
     @Test(arguments: [
-        (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
-            "'a' comes twice"),
+        (
+            #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            "'a' comes twice"
+        ),
         (#"{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, "'dtype' comes twice"),
-        (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
-            "tensor 'b': data_offsets [4, 8] overlap those of 'a'"),
-        (#"{"a":{"dtype":"U8","shape":[6],"data_offsets":[0,6]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
-            "tensor 'b': data_offsets [4, 8] overlap those of 'a'"),
+        (
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            "tensor 'b': data_offsets [4, 8] overlap those of 'a'"
+        ),
+        (
+            #"{"a":{"dtype":"U8","shape":[6],"data_offsets":[0,6]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            "tensor 'b': data_offsets [4, 8] overlap those of 'a'"
+        ),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, "leave a gap after byte 0"),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, "take 4 bytes, the file holds 8 bytes of data"),
         (#"{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}"#, "lie outside the file's 8 bytes"),
@@ -84,7 +91,8 @@ import Testing
         (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#, "expected '}'"),
         (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} x"#, "expected the end"),
         (#"[1]"#, "expected '{'"), (#""#, "expected '{'"), (#"{"a"#, "a string does not end"),
-        (#"{"\x":1}"#, "unknown escape"), (#"{"\ud83e":1}"#, "surrogates"), (#"{"\u+123":1}"#, "four hexadecimal digits"),
+        (#"{"\x":1}"#, "unknown escape"), (#"{"\ud83e":1}"#, "surrogates"),
+        (#"{"\u+123":1}"#, "four hexadecimal digits"),
         (#"{"__metadata__":{"a":1}}"#, "expected '\"'"),
         (String(repeating: "[", count: 100_000), "expected '{'"),
     ])

@@ -63,6 +63,23 @@ import Testing
         expect("a.gz cannot be downloaded (127.0.0.1: ") { try Download.fetchMissing(nobody, into: folder.root) }
     }
 
+    @Test func filesComeOverHTTPAndRefusalsAreNamed() throws {
+        let good = try LocalServer(answering: "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\na")
+        let one = [source.files[0]]
+        try Download.fetchMissing(.init(files: one, mirrors: [good.address]), into: folder.root)
+        #expect(FileManager.default.contents(atPath: folder.path("a.gz")) == Data("a".utf8))
+
+        let bad = try LocalServer(
+            answering: "HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\nConnection: close\r\n\r\na")
+        expect("127.0.0.1: the server answered 404") {
+            try Download.fetchMissing(.init(files: one, mirrors: [bad.address]), into: folder.path("other"))
+        }
+        let short = try LocalServer(answering: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\na")
+        expect("a.gz cannot be downloaded") {
+            try Download.fetchMissing(.init(files: one, mirrors: [short.address]), into: folder.path("other"))
+        }
+    }
+
     @Test func aFolderThatCannotBeMadeIsNamed() throws {
         try Data().write(to: URL(fileURLWithPath: folder.path("file")))
         expect("cannot be made") { try Download.fetchMissing(source, into: folder.path("file/below")) { _ in Data() } }

@@ -38,7 +38,8 @@ import data
 
     @Test func aLoaderGoesThroughTheSubset() throws {
         var seen = 0
-        for (images, labels) in data.DataLoader(try vision.datasets.MNIST(train: false), batchSize: 300, shuffle: true) {
+        for (images, labels) in data.DataLoader(try vision.datasets.MNIST(train: false), batchSize: 300, shuffle: true)
+        {
             #expect(images.shape == [labels.count, 1, 28, 28])
             seen += labels.count
         }
@@ -77,7 +78,8 @@ import data
         try rejectsImages([0, 0, 13, 3] + good[4...], compressed, "the magic number at byte 0 is 3331")
         try rejectsImages(good[..<12] + [0, 0, 0, 27] + good[16...], compressed, "items are 28 × 27")
         try rejectsImages(good[..<8] + [0, 0, 0, 27] + good[12...], compressed, "items are 27 × 28")
-        try rejectsImages(images(2, claimed: 3), compressed, compressed ? "the file holds 1568" : "than the file can hold")
+        try rejectsImages(
+            images(2, claimed: 3), compressed, compressed ? "the file holds 1568" : "than the file can hold")
         try rejectsImages(images(2, claimed: 1), compressed, "bytes behind the 784")
         try rejectsImages(images(2, claimed: .max), compressed, "more than the file can hold")
         try rejectsImages(good + [0], compressed, "bytes behind the 1568")

@@ -60,8 +60,8 @@ package final class InputFile {
     }
 }
 
-/// Writes a file under another name in the same folder, syncs it, and renames it: after a kill at any moment there is the
-/// old file or the new one, whole. `body` gets a function that appends bytes.
+/// Writes a file under another name in the same folder, syncs it, and renames it: after a kill at any moment there is
+/// the old file or the new one, whole. `body` gets a function that appends bytes.
 ///
 /// - Throws: `FileError`, or what `body` throws; then the old file is as it was.
 package func writeAtomically(

@@ -21,8 +21,9 @@ public struct SafetensorsFile {
 
     /// Reads and checks a file's header.
     ///
-    /// - Throws: `FileError` naming the file and the tensor or byte: a header longer than the file, JSON that is none, a
-    ///   name that comes twice, offsets that overlap, leave gaps, lie outside the file or don't fit dtype and shape.
+    /// - Throws: `FileError` naming the file and the tensor or byte: a header longer than the file, JSON that is
+    ///   none, a name that comes twice, offsets that overlap, leave gaps, lie outside the file or don't fit dtype and
+    ///   shape.
     public init(_ path: String) throws {
         file = try InputFile(path)
         let prefix = try file.bytes(8, at: 0)
@@ -31,7 +32,8 @@ public struct SafetensorsFile {
         }
         let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(file.size - 8) else {
-            throw FileError(path, "the header length at byte 0 is \(length), the file holds \(file.size - 8) more bytes")
+            throw FileError(
+                path, "the header length at byte 0 is \(length), the file holds \(file.size - 8) more bytes")
         }
         guard length <= SafetensorsHeader.maximumLength else {
             throw FileError(
@@ -89,7 +91,9 @@ public func saveSafetensors(
     }
     var offset = 0
     for (name, tensor) in tensors {
-        guard names.insert(name).inserted else { throw FileError(path, "the name '\(name)' comes twice or is reserved") }
+        guard names.insert(name).inserted else {
+            throw FileError(path, "the name '\(name)' comes twice or is reserved")
+        }
         let end = offset + tensor.count * tensor.dtype.size
         let shape = tensor.shape.map(String.init).joined(separator: ",")
         members.append(

@@ -62,7 +62,8 @@ struct SafetensorsHeader {
             length = product
         }
         guard offsets[1] - offsets[0] == length else {
-            throw fault("data_offsets \(offsets) hold \(offsets[1] - offsets[0]) bytes, \(dtype) \(shape) takes \(length)")
+            throw fault(
+                "data_offsets \(offsets) hold \(offsets[1] - offsets[0]) bytes, \(dtype) \(shape) takes \(length)")
         }
         return .init(name: name, dtype: dtype, shape: shape, range: offsets[0]..<offsets[1])
     }

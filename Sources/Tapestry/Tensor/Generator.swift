@@ -1,4 +1,4 @@
-// Random numbers equal to those of torch's CPU generator: a 32-bit Mersenne Twister and torch's ways of drawing from it.
+// Random numbers equal to those of torch's CPU generator: a 32-bit Mersenne Twister and torch's ways to draw from it.
 import Foundation
 import Synchronization
 
@@ -148,8 +148,8 @@ extension Generator.State {
         for index in target.indices { target[index] = low.addingProduct(uniformDouble(), high - low) }
     }
 
-    /// Fills with normal numbers: one by one below 16, else in blocks of 16 uniform numbers, the last 16 drawn anew where
-    /// the count is not a multiple of 16.
+    /// Fills with normal numbers: one by one below 16, else in blocks of 16 uniform numbers, the last 16 drawn anew
+    /// where the count is not a multiple of 16.
     mutating func fillNormal(_ target: UnsafeMutableBufferPointer<Float>, _ mean: Double, _ std: Double) {
         fillNormal(target, mean, std) { $0.uniformFloat() }
     }

@@ -91,8 +91,8 @@ extension Tensor {
         return fillEach("exponential_", generator, site) { $0.exponential(lambda) }
     }
 
-    /// Each element 1 with the probability that `self` has in its place, else 0; floating point only, off the tape. Traps
-    /// unless probabilities lie in 0...1. Mirrors `torch.bernoulli`.
+    /// Each element 1 with the probability that `self` has in its place, else 0; floating point only, off the tape.
+    /// Traps unless probabilities lie in 0...1. Mirrors `torch.bernoulli`.
     public func bernoulli(
         generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {

@@ -14,12 +14,12 @@ enum Download {
         let mirrors: [String]
     }
 
-    /// Fetches the files that `folder` does not have yet (plain or .gz), each from the first mirror that has it whole. A
-    /// file gets its name only after its MD5 has been found right.
+    /// Fetches the files that `folder` does not have yet (plain or .gz), each from the first mirror that has it whole.
+    /// A file gets its name only after its MD5 has been found right.
     ///
     /// - Parameter get: the bytes behind an address.
-    /// - Throws: `FileError` for a file in the folder that is damaged, or, if no mirror can be reached, which files to put
-    ///   into the folder by hand.
+    /// - Throws: `FileError` for a file in the folder that is damaged, or, if no mirror can be reached, which files
+    ///   to put into the folder by hand.
     static func fetchMissing(
         _ source: Source, into folder: String, get: (URL) throws -> Data = Download.body
     ) throws {
@@ -44,7 +44,8 @@ enum Download {
             guard let data else {
                 let names = missing[index...].map(\.name).joined(separator: ", ")
                 throw FileError(
-                    folder, "\(file.name) cannot be downloaded (\(failures.joined(separator: "; "))). Without a network, "
+                    folder,
+                    "\(file.name) cannot be downloaded (\(failures.joined(separator: "; "))). Without a network, "
                         + "put these files there by hand: \(names)")
             }
             try data.withUnsafeBytes { bytes in

@@ -3,8 +3,8 @@ import Tapestry
 
 /// Reads an IDX file of unsigned bytes, plain or gzip: uint8 [N] + `itemShape`.
 ///
-/// - Throws: `FileError` for a file that cannot be read, has another magic number or other items, holds fewer bytes than
-///   its header claims, or more.
+/// - Throws: `FileError` for a file that cannot be read, has another magic number or other items, holds fewer bytes
+///   than its header claims, or more.
 func readIDX(_ path: String, itemShape: [Int]) throws -> Tensor {
     let reader = try GzipReader(path)
     let dimensions = 1 + itemShape.count
@@ -15,11 +15,13 @@ func readIDX(_ path: String, itemShape: [Int]) throws -> Tensor {
     func word(_ index: Int) -> Int { header[4 * index..<4 * index + 4].reduce(0) { $0 << 8 | Int($1) } }
     let magic = 0x0800 + dimensions
     guard word(0) == magic else {
-        throw FileError(path, "the magic number at byte 0 is \(word(0)), expected \(magic) (IDX, \(dimensions)-d bytes)")
+        throw FileError(
+            path, "the magic number at byte 0 is \(word(0)), expected \(magic) (IDX, \(dimensions)-d bytes)")
     }
     let shape = (1...dimensions).map(word)
     guard Array(shape.dropFirst()) == itemShape else {
-        throw FileError(path, "items are \(words(shape.dropFirst())) by the header at byte 8, expected \(words(itemShape))")
+        throw FileError(
+            path, "items are \(words(shape.dropFirst())) by the header at byte 8, expected \(words(itemShape))")
     }
     // The number of items has 32 bits and an item is small: no overflow.
     let count = shape.reduce(1, *)
@@ -27,7 +29,9 @@ func readIDX(_ path: String, itemShape: [Int]) throws -> Tensor {
     guard count <= reader.largestContent else { throw FileError(path, "\(claim), more than the file can hold") }
     let bytes = try reader.read(count)
     guard bytes.count == count else { throw FileError(path, "\(claim), the file holds \(bytes.count)") }
-    guard try reader.read(1).isEmpty else { throw FileError(path, "there are bytes behind the \(count) that the header claims") }
+    guard try reader.read(1).isEmpty else {
+        throw FileError(path, "there are bytes behind the \(count) that the header claims")
+    }
     return Tensor(bytes, shape: shape)
 }
 

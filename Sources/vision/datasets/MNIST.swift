@@ -20,9 +20,9 @@ extension datasets {
         /// Reads the IDX files, plain or gzip, of the training or the test set.
         ///
         /// - Parameters:
-        ///   - root: the folder with the files, in itself or in `MNIST/raw` below. Without it the subset that ships with
-        ///     the package is used (the first 10,000 training and 2,000 test images), and a line on standard error says
-        ///     so.
+        ///   - root: the folder with the files, in itself or in `MNIST/raw` below. Without it the subset that ships
+        ///     with the package is used (the first 10,000 training and 2,000 test images), and a line on standard error
+        ///     says so.
         ///   - download: fetch files that are missing.
         ///   - transform: applied to each batch of images, float32 [N, 1, 28, 28].
         /// - Throws: `FileError` naming the file and what is wrong with it.
@@ -49,7 +49,8 @@ extension datasets {
             }
             let values = labels.array(Int.self)
             if let wrong = values.firstIndex(where: { $0 > 9 }) {
-                throw FileError(labelsPath, "the label of image \(wrong), at byte \(8 + wrong), is \(values[wrong]), not 0 to 9")
+                throw FileError(
+                    labelsPath, "the label of image \(wrong), at byte \(8 + wrong), is \(values[wrong]), not 0 to 9")
             }
             data = images
             targets = labels.to(.int64)
@@ -113,7 +114,8 @@ extension datasets {
         }
 
         private static func file(_ name: String, in folder: String) throws -> String {
-            for path in ["\(folder)/\(name)", "\(folder)/\(name).gz"] where FileManager.default.fileExists(atPath: path) {
+            for path in ["\(folder)/\(name)", "\(folder)/\(name).gz"] where FileManager.default.fileExists(atPath: path)
+            {
                 return path
             }
             throw FileError(folder, "has neither \(name) nor \(name).gz")

@@ -78,7 +78,8 @@ final class GzipReader {
                 hasEnded = true
                 let end = position - (pending.count - taken)
                 guard end == file.size else {
-                    throw FileError(file.path, "there are \(file.size - end) bytes behind the gzip data's end at byte \(end)")
+                    throw FileError(
+                        file.path, "there are \(file.size - end) bytes behind the gzip data's end at byte \(end)")
                 }
             } else if status != Z_OK {
                 let text = stream.msg.map { String(cString: $0) } ?? "code \(status)"

@@ -33,5 +33,6 @@ func md5(_ data: Data) -> String {
         }
         state = zip(state, [a, b, c, d]).map { $0 &+ $1 }
     }
-    return state.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }.map { String(format: "%02x", $0) }.joined()
+    return state.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }.map { String(format: "%02x", $0) }
+        .joined()
 }
