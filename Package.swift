@@ -27,7 +27,7 @@ let kernelModules: [Target.Dependency] =
 
 let package = Package(
     name: "tapestry",
-    platforms: [.macOS(.v15)],
+    platforms: [.macOS(.v26)],
     products: [
         .library(name: "Tapestry", targets: ["Tapestry", "nn", "optim", "data", "vision"]),
         .executable(name: "mnist-cnn", targets: ["mnist-cnn"]),
@@ -48,6 +48,8 @@ let package = Package(
         .executableTarget(
             name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/mnist-cnn"),
+        .executableTarget(
+            name: "parity", dependencies: ["Tapestry", "nn", "optim", "data", "vision"], path: "Tests/Parity"),
         .testTarget(name: "KernelsTests", dependencies: kernelModules),
         .testTarget(name: "TapestryTests", dependencies: ["Tapestry"]),
         .testTarget(name: "NNTests", dependencies: ["nn"]),

@@ -159,6 +159,15 @@ open class Module: CustomStringConvertible {
         return self
     }
 
+    /// Casts floating-point parameters and buffers to another dtype. Mirrors `Module.to(dtype)`.
+    ///
+    /// Parameters keep their identity; their gradients are forgotten.
+    @discardableResult
+    public func to(_ dtype: DType) -> Self {
+        for (_, tensor, _) in namedTensors(prefix: "") where tensor.dtype.isFloatingPoint { tensor.cast(to: dtype) }
+        return self
+    }
+
     // MARK: State
 
     /// Parameters and buffers by name, in order; the tensors themselves, off the tape. Mirrors `state_dict`.

@@ -9,6 +9,8 @@
 public protocol Primitive: Sendable {
     /// Which of its inputs and its output the gradient reads. Nothing, unless said.
     var saves: Saves { get }
+    /// The op's name in errors, profiles and drawn graphs: that of its type, unless said.
+    var name: String { get }
     /// The output, a new tensor or a view. Runs unrecorded.
     func forward(_ x: [Tensor]) -> Tensor
     /// The gradients of the inputs, in their order, given that of the output; nil where none flows.
@@ -19,7 +21,7 @@ public protocol Primitive: Sendable {
 extension Primitive {
     public var saves: Saves { .nothing }
 
-    /// The op's name in errors, profiles and drawn graphs.
+
     public var name: String { String(describing: Self.self) }
 
     /// Applies the op and records it: the one way from an op's public function to the tape.

@@ -11,9 +11,9 @@ import Kernels
 public final class Tensor: @unchecked Sendable {
     /// The memory (a variable only so that the tape can ask whether anybody else holds it).
     var storage: Storage
-    let layout: Layout
+    private(set) var layout: Layout
     /// Type of the elements.
-    public let dtype: DType
+    public private(set) var dtype: DType
 
     /// The recorded op that made this tensor; nil for leaves and for what no gradient flows through.
     var producer: Node?
@@ -85,6 +85,16 @@ public final class Tensor: @unchecked Sendable {
 
     /// Itself if contiguous, else a copy that is, off the tape: for kernels that want plain memory.
     func packed() -> Tensor { isContiguous ? self : copied() }
+
+    /// Becomes a tensor of another dtype with the same elements: for `Module.to`, whose parameters keep their identity.
+    package func cast(to dtype: DType) {
+        guard dtype != self.dtype else { return }
+        require(isLeaf && viewed == nil, "to: only leaves that are no views can be cast in place", nil)
+        let converted = Tensor(uninitialized: shape, dtype)
+        converted.copyElements(from: self)
+        (storage, layout, self.dtype) = (converted.storage, converted.layout, dtype)
+        grad = nil
+    }
 
     // MARK: Gradients
 
