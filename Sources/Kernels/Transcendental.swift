@@ -146,7 +146,7 @@ extension Double: RealScalar {
         switch op {
         case .neg: { -$0 }
         case .abs: { Swift.abs($0) }
-        case .sign: { $0.isNaN ? $0 : $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }
+        case .sign: { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }
         case .square: { $0 * $0 }
         case .sqrt: { $0.squareRoot() }
         case .rsqrt: { 1 / $0.squareRoot() }

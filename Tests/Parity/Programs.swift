@@ -2,16 +2,18 @@
 import Tapestry
 
 func runProgram(_ item: Case) throws {
-    var names: [String: Tensor] = [:]
+    /// Nil: a gradient that was asked for and is not there.
+    var names: [String: Tensor?] = [:]
     func tensor(_ name: String?) throws -> Tensor {
-        guard let name, let found = names[name] else { throw CaseError.broken("no tensor named \(name ?? "nil")") }
+        guard let name, let found = try value(name) else { throw CaseError.broken("no tensor named \(name ?? "nil")") }
         return found
     }
     /// A name, or `NAME.grad`.
     func value(_ name: String?) throws -> Tensor? {
         guard let name else { return nil }
-        if name.hasSuffix(".grad"), names[name] == nil { return try tensor(String(name.dropLast(5))).grad }
-        return try tensor(name)
+        if let known = names[name] { return known }
+        guard name.hasSuffix(".grad") else { throw CaseError.broken("no tensor named \(name)") }
+        return try tensor(String(name.dropLast(5))).grad
     }
     func run(_ steps: [Value]) throws {
         for step in steps {
@@ -38,7 +40,7 @@ func runProgram(_ item: Case) throws {
                 let results = grad(
                     outputs: outputs, inputs: inputs, gradOutputs: starts, retainGraph: step["retain_graph"].bool,
                     createGraph: step["create_graph"].bool ?? false, allowUnused: step["allow_unused"].bool ?? false)
-                for (name, result) in zip(step["out"].list ?? [], results) { names[name.string!] = result }
+                for (name, result) in zip(step["out"].list ?? [], results) { names[name.string!] = .some(result) }
             case "zero_grad": try tensor(of).grad = nil
             case "detach": names[step["out"].string!] = try tensor(of).detach()
             case "clone": names[step["out"].string!] = try tensor(of).clone()
@@ -49,7 +51,7 @@ func runProgram(_ item: Case) throws {
             case "inplace":
                 let target = try tensor(of)
                 let other = try step["inputs"].list?.first.flatMap { try value($0.list?[1].string ?? $0.string) }
-                let number = step["args"]["other"]
+                let number = step["args"].list?.first ?? step["args"]["other"]
                 switch (step["op"].string, other) {
                 case ("add_", let other?): target.add_(other)
                 case ("sub_", let other?): target.sub_(other)

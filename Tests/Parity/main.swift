@@ -89,6 +89,30 @@ func run(_ item: Case) throws {
     }
 }
 
+/// Runs a group in a process of its own: its lines, and the first line it wrote on standard error.
+@MainActor func child(_ group: String, from: Int) -> ([String], String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
+    process.arguments =
+        [folder, "--child", group, "--from", String(from), "--mnist", mnistFolder]
+        + (options["--case"].map { ["--case", $0] } ?? [])
+    var environment = ProcessInfo.processInfo.environment
+    environment["SWIFT_BACKTRACE"] = "enable=no"
+    process.environment = environment
+    let output = Pipe()
+    let errorFile = NSTemporaryDirectory() + "parity-\(ProcessInfo.processInfo.processIdentifier).err"
+    _ = FileManager.default.createFile(atPath: errorFile, contents: nil)
+    process.standardOutput = output
+    process.standardError = FileHandle(forWritingAtPath: errorFile)
+    do { try process.run() } catch { broken("cannot start a child process: \(error)") }
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let errors = String(decoding: FileManager.default.contents(atPath: errorFile) ?? Data(), as: UTF8.self)
+    try? FileManager.default.removeItem(atPath: errorFile)
+    let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+    return (lines, errors.split(separator: "\n").first.map(String.init) ?? "status \(process.terminationStatus)")
+}
+
 var (passed, failed, unsupported, total, isBroken) = (0, 0, 0, 0, false)
 for group in (root["groups"].list ?? []).compactMap({ $0["name"].string }) {
     if let only = options["--group"], only != group { continue }
@@ -141,27 +165,3 @@ for group in (root["groups"].list ?? []).compactMap({ $0["name"].string }) {
 }
 print("PARITY: \(passed) passed, \(failed) failed, \(unsupported) unsupported, \(total) total")
 exit(failed == 0 && passed > 0 && !isBroken ? 0 : 1)
-
-/// Runs a group in a process of its own: its lines, and the first line it wrote on standard error.
-@MainActor func child(_ group: String, from: Int) -> ([String], String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
-    process.arguments =
-        [folder, "--child", group, "--from", String(from), "--mnist", mnistFolder]
-        + (options["--case"].map { ["--case", $0] } ?? [])
-    var environment = ProcessInfo.processInfo.environment
-    environment["SWIFT_BACKTRACE"] = "enable=no"
-    process.environment = environment
-    let output = Pipe()
-    let errorFile = NSTemporaryDirectory() + "parity-\(ProcessInfo.processInfo.processIdentifier).err"
-    _ = FileManager.default.createFile(atPath: errorFile, contents: nil)
-    process.standardOutput = output
-    process.standardError = FileHandle(forWritingAtPath: errorFile)
-    do { try process.run() } catch { broken("cannot start a child process: \(error)") }
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    let errors = String(decoding: FileManager.default.contents(atPath: errorFile) ?? Data(), as: UTF8.self)
-    try? FileManager.default.removeItem(atPath: errorFile)
-    let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
-    return (lines, errors.split(separator: "\n").first.map(String.init) ?? "status \(process.terminationStatus)")
-}

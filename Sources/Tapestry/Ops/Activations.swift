@@ -47,6 +47,34 @@ struct LogSigmoid: Primitive {
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] { [dy * (-saved.x).sigmoid()] }
 }
 
+/// max(0, x) + min(0, α(e^(x/α) − 1)). dx = dy where x > 0, else dy · αq · e^(qx), q = 1/α with α rounded to Float as torch
+/// has it in this gradient.
+struct Celu: Primitive {
+    let alpha: Double
+    var saves: Saves { .input0 }
+    func forward(_ x: [Tensor]) -> Tensor {
+        let negative = elementwise(.minimum, x[0], .number(0, x[0].dtype))
+        return Tensor.where(x[0].gt(0), x[0], (negative / alpha).expm1() * alpha)
+    }
+    func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
+        let x = saved.x
+        let q = 1 / Double(Float(alpha))
+        let isPositive = x.detach().gt(0)
+        let negative = Tensor.where(isPositive, .number(0, x.dtype), x)
+        return [dy * Tensor.where(isPositive, .number(1, x.dtype), (negative * q).exp() * (alpha * q))]
+    }
+}
+
+/// min(max(x + 3, 0), 6) / 6. dx = dy / 6 strictly inside, the sixth rounded to Float as torch has it in this gradient.
+struct Hardsigmoid: Primitive {
+    var saves: Saves { .input0 }
+    func forward(_ x: [Tensor]) -> Tensor { (x[0] + 3).clamp(min: 0, max: 6) / 6 }
+    func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
+        let x = saved.x.detach()
+        return [Tensor.where(x.gt(-3).logicalAnd(x.lt(3)), dy * Double(Float(1) / 6), .number(0, dy.dtype))]
+    }
+}
+
 extension Tensor {
     /// Between `min` and `max`; a bound may be left out. Mirrors `torch.clamp` with numbers.
     public func clamp(
@@ -81,8 +109,8 @@ extension Tensor {
         Tensor.where(detach().gt(0), self, negativePart.expm1() * alpha)
     }
     /// max(0, x) + min(0, α(e^(x/α) − 1)). Mirrors `F.celu` (Barron, 2017).
-    public func celu(alpha: Double = 1) -> Tensor {
-        Tensor.where(detach().gt(0), self, (negativePart / alpha).expm1() * alpha)
+    public func celu(alpha: Double = 1, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        Celu(alpha: alpha)(self, at: SourceSite(file, line))
     }
     /// Scaled ELU that keeps mean 0 and variance 1. Mirrors `F.selu` (Klambauer et al., 2017).
     public func selu() -> Tensor { elu(alpha: 1.6732632423543772) * 1.0507009873554805 }
@@ -133,7 +161,9 @@ extension Tensor {
     /// Between two bounds. Mirrors `F.hardtanh`.
     public func hardtanh(minVal: Double = -1, maxVal: Double = 1) -> Tensor { clamp(min: minVal, max: maxVal) }
     /// min(max(x + 3, 0), 6) / 6. Mirrors `F.hardsigmoid`.
-    public func hardsigmoid() -> Tensor { (self + 3).clamp(min: 0, max: 6) / 6 }
+    public func hardsigmoid(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        Hardsigmoid()(self, at: SourceSite(file, line))
+    }
     /// x · min(max(x + 3, 0), 6) / 6. Mirrors `F.hardswish` (Howard et al., 2019).
     public func hardswish() -> Tensor {
         let (x, zero) = (detach(), Tensor.number(0, dtype))
