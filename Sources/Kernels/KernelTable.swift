@@ -57,6 +57,9 @@ public struct KernelTable: Sendable {
     /// (settings, count, parameter, gradient, m, v, vMax).
     public let adamStep:
         @Sendable (AdamSettings, Int, MutablePointer, Pointer, MutablePointer, MutablePointer, MutablePointer?) -> Void
+    /// (settings, count, parameter, gradient, m, v).
+    public let nadamStep:
+        @Sendable (NAdamSettings, Int, MutablePointer, Pointer, MutablePointer, MutablePointer) -> Void
 
     /// Instantiates every kernel for `I`, with the register tile of the convolution's backward-weights that suits its
     /// registers: sources by vectors.
@@ -86,6 +89,7 @@ public struct KernelTable: Sendable {
         avgPoolForward = { Pooling<I>.averageForward($0, $1, $2, countIncludePad: $3, divisorOverride: $4) }
         avgPoolBackward = { Pooling<I>.averageBackward($0, $1, $2, countIncludePad: $3, divisorOverride: $4) }
         sgdStep = { Kernels.sgdStep(I.self, $0, $1, $2, $3, $4) }
+        nadamStep = { Kernels.nadamStep(I.self, $0, $1, $2, $3, $4, $5) }
         adamStep = { Kernels.adamStep(I.self, $0, $1, $2, $3, $4, $5, $6) }
     }
 }

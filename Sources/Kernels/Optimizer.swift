@@ -96,6 +96,56 @@ func adamStep<I: ISA>(
     }
 }
 
+/// The settings of one NAdam update; torch.optim.NAdam's names, the factors that depend on the step worked out.
+public struct NAdamSettings: Sendable {
+    public var lr, beta1, beta2, eps, weightDecay, correction2: Double
+    /// `lr (1 − μₜ) / (1 − Πμ)` and `lr μₜ₊₁ / (1 − Πμ μₜ₊₁)`.
+    public var gradientScale, momentumScale: Double
+    public var decoupled, maximize: Bool
+
+    public init(
+        lr: Double, beta1: Double, beta2: Double, eps: Double, weightDecay: Double, correction2: Double,
+        gradientScale: Double, momentumScale: Double, decoupled: Bool, maximize: Bool
+    ) {
+        (self.lr, self.beta1, self.beta2, self.eps, self.weightDecay) = (lr, beta1, beta2, eps, weightDecay)
+        (self.correction2, self.gradientScale, self.momentumScale) = (correction2, gradientScale, momentumScale)
+        (self.decoupled, self.maximize) = (decoupled, maximize)
+    }
+}
+
+/// `d = √(v / (1−β₂^t)) + ε; p −= gradientScale · g/d + momentumScale · m/d`, m and v as in Adam (Dozat, 2016).
+@inlinable @inline(never)
+func nadamStep<I: ISA>(
+    _: I.Type, _ s: NAdamSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
+    _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer
+) {
+    let shrink = I.V(repeating: I.Scalar(s.decoupled ? 1 - s.lr * s.weightDecay : 1))
+    let decay = I.V(repeating: I.Scalar(s.decoupled ? 0 : s.weightDecay))
+    let rest1 = I.V(repeating: I.Scalar(1 - s.beta1))
+    let beta2 = I.V(repeating: I.Scalar(s.beta2))
+    let rest2 = I.V(repeating: I.Scalar(1 - s.beta2))
+    let correction = I.V(repeating: I.Scalar(s.correction2))
+    let eps = I.V(repeating: I.Scalar(s.eps))
+    let gradientScale = I.V(repeating: I.Scalar(-s.gradientScale))
+    let momentumScale = I.V(repeating: I.Scalar(-s.momentumScale))
+    let sign = I.V(repeating: s.maximize ? -1 : 1)
+    forVectors(I.self, count) { index, lanes in
+        var w = gather(I.self, p, 1, index, lanes) * shrink
+        var d = gather(I.self, g, 1, index, lanes) * sign
+        I.fma(&d, w, decay)
+        var first = gather(I.self, m, 1, index, lanes)
+        I.fma(&first, d - first, rest1)
+        scatterRun(I.self, first, m, index, lanes)
+        var second = gather(I.self, v, 1, index, lanes) * beta2
+        I.fma(&second, d * d, rest2)
+        scatterRun(I.self, second, v, index, lanes)
+        let root = I.sqrt(second / correction) + eps
+        I.fma(&w, d / root, gradientScale)
+        I.fma(&w, first / root, momentumScale)
+        scatterRun(I.self, w, p, index, lanes)
+    }
+}
+
 /// Calls `body(index, lanes)` for each vector of `count` elements, the last one partly filled, in parallel where the
 /// array is long.
 @inlinable @inline(__always)

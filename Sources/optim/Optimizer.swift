@@ -8,6 +8,8 @@ open class Optimizer {
         public let parameters: [Tensor]
         /// Options by torch's names in camel case (`lr`, `weightDecay`, …); a Bool is 0 or 1.
         public var options: [String: Double]
+        /// The learning rate that schedulers started from.
+        var initialLR: Double?
 
         /// A group whose options differ from the optimiser's own where given.
         public init(_ parameters: [Tensor], _ options: [String: Double] = [:]) {

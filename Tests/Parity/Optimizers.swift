@@ -22,6 +22,47 @@ func makeOptimizer(_ name: String, _ groups: [Optimizer.ParameterGroup], _ a: Ar
             groups, lr: a.double("lr", 1e-3), betas: betas(), eps: a.double("eps", 1e-8),
             weightDecay: a.double("weight_decay", 0), amsgrad: a.bool("amsgrad", false), maximize: a.bool("maximize", false),
             decoupledWeightDecay: a.bool("decoupled_weight_decay", false))
+    case "optim.AdamW":
+        optimizer = optim.AdamW(
+            groups, lr: a.double("lr", 1e-3), betas: betas(), eps: a.double("eps", 1e-8),
+            weightDecay: a.double("weight_decay", 1e-2), amsgrad: a.bool("amsgrad", false), maximize: a.bool("maximize", false))
+    case "optim.NAdam":
+        optimizer = optim.NAdam(
+            groups, lr: a.double("lr", 2e-3), betas: betas(), eps: a.double("eps", 1e-8),
+            weightDecay: a.double("weight_decay", 0), momentumDecay: a.double("momentum_decay", 4e-3),
+            decoupledWeightDecay: a.bool("decoupled_weight_decay", false), maximize: a.bool("maximize", false))
+    case "optim.RAdam":
+        optimizer = optim.RAdam(
+            groups, lr: a.double("lr", 1e-3), betas: betas(), eps: a.double("eps", 1e-8),
+            weightDecay: a.double("weight_decay", 0), decoupledWeightDecay: a.bool("decoupled_weight_decay", false),
+            maximize: a.bool("maximize", false))
+    case "optim.Adamax":
+        optimizer = optim.Adamax(
+            groups, lr: a.double("lr", 2e-3), betas: betas(), eps: a.double("eps", 1e-8),
+            weightDecay: a.double("weight_decay", 0), maximize: a.bool("maximize", false))
+    case "optim.Adagrad":
+        optimizer = optim.Adagrad(
+            groups, lr: a.double("lr", 1e-2), lrDecay: a.double("lr_decay", 0), weightDecay: a.double("weight_decay", 0),
+            initialAccumulatorValue: a.double("initial_accumulator_value", 0), eps: a.double("eps", 1e-10),
+            maximize: a.bool("maximize", false))
+    case "optim.Adadelta":
+        optimizer = optim.Adadelta(
+            groups, lr: a.double("lr", 1), rho: a.double("rho", 0.9), eps: a.double("eps", 1e-6),
+            weightDecay: a.double("weight_decay", 0), maximize: a.bool("maximize", false))
+    case "optim.RMSprop":
+        optimizer = optim.RMSprop(
+            groups, lr: a.double("lr", 1e-2), alpha: a.double("alpha", 0.99), eps: a.double("eps", 1e-8),
+            weightDecay: a.double("weight_decay", 0), momentum: a.double("momentum", 0), centered: a.bool("centered", false),
+            maximize: a.bool("maximize", false))
+    case "optim.Rprop":
+        let (etas, sizes) = (a["etas"].doubles ?? [0.5, 1.2], a["step_sizes"].doubles ?? [1e-6, 50])
+        optimizer = optim.Rprop(
+            groups, lr: a.double("lr", 1e-2), etas: (etas[0], etas[1]), stepSizes: (sizes[0], sizes[1]),
+            maximize: a.bool("maximize", false))
+    case "optim.ASGD":
+        optimizer = optim.ASGD(
+            groups, lr: a.double("lr", 1e-2), lambd: a.double("lambd", 1e-4), alpha: a.double("alpha", 0.75),
+            t0: a.double("t0", 1e6), weightDecay: a.double("weight_decay", 0), maximize: a.bool("maximize", false))
     default: throw CaseError.unsupported(name)
     }
     try a.finish()
@@ -67,9 +108,28 @@ func runOptim(_ item: Case) throws {
     }
 }
 
-func runClip(_ item: Case) throws { throw CaseError.unsupported(item.json["op"].string ?? "") }
-
-func runScheduler(_ item: Case) throws { throw CaseError.unsupported(item.json["op"].string ?? "") }
+func runClip(_ item: Case) throws {
+    let json = item.json["params"].list ?? []
+    let parameters = try json.map { entry in
+        let gradient = try item.tensor(entry["grad"].string)
+        let parameter = Tensor.zeros(like: gradient).requiresGrad()
+        parameter.grad = gradient
+        return parameter
+    }
+    let args = Args(item.json["args"])
+    switch item.json["op"].string {
+    case "utils.clip_grad_norm_":
+        let total = optim.clipGradNorm(
+            parameters, maxNorm: args.double("max_norm", 1), normType: args.double("norm_type", 2))
+        if let key = item.json["total_norm"].string { try item.expect("total norm", total, key) }
+    case "utils.clip_grad_value_": optim.clipGradValue(parameters, clipValue: args.double("clip_value", 1))
+    case let name: throw CaseError.unsupported(name ?? "")
+    }
+    try args.finish()
+    for (index, parameter) in parameters.enumerated() {
+        try item.expect("gradient \(index)", parameter.grad, json[index]["after"].string)
+    }
+}
 
 /// Trains on MNIST and lays the losses beside PyTorch's.
 func runTrajectory(_ item: Case) throws {

@@ -16,6 +16,13 @@ extension Tensor {
         }
     }
 
+    /// One NAdam update of this parameter, in place and off the tape.
+    package func nadamStep(_ settings: NAdamSettings, gradient: Tensor, m: Tensor, v: Tensor) {
+        update(gradient, [m, v]) { kernels, p, g, state in
+            kernels.nadamStep(settings, count, p, g, state[0], state[1])
+        }
+    }
+
     /// Hands contiguous memory of the parameter, its gradient and its state to a kernel.
     private func update(
         _ gradient: Tensor, _ state: [Tensor],

@@ -1,0 +1,25 @@
+// Keeping gradients within bounds.
+
+/// Scales the gradients of all parameters together so that their norm is at most `maxNorm`; returns the norm that they
+/// had, 0-d. Mirrors `torch.nn.utils.clip_grad_norm_` (Pascanu et al., 2013).
+@discardableResult
+public func clipGradNorm(_ parameters: [Tensor], maxNorm: Double, normType: Double = 2) -> Tensor {
+    noGrad {
+        let gradients = parameters.compactMap(\.grad)
+        guard let first = gradients.first else { return Tensor.zeros([]) }
+        let norms = Tensor.stack(gradients.map { $0.detach().norm(p: normType).to(first.dtype) })
+        let total = norms.norm(p: normType)
+        let scale = (maxNorm / (total + 1e-6)).clamp(max: 1)
+        for gradient in gradients { gradient.detach().mul_(scale) }
+        return total
+    }
+}
+
+/// Limits every element of the gradients to `-clipValue ... clipValue`. Mirrors `torch.nn.utils.clip_grad_value_`.
+public func clipGradValue(_ parameters: [Tensor], clipValue: Double) {
+    noGrad {
+        for gradient in parameters.compactMap(\.grad) {
+            gradient.detach().copy_(gradient.detach().clamp(min: -clipValue, max: clipValue))
+        }
+    }
+}
