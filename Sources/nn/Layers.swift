@@ -38,6 +38,8 @@ public final class Conv2d: Module {
     public let inChannels, outChannels, groups: Int
     public let kernelSize, stride, dilation: Pair
     public let padding: Padding
+    /// What the padding holds.
+    public let paddingMode: Tensor.PadMode
     /// [outChannels, inChannels / groups, KH, KW]
     public let weight: Tensor
     /// [outChannels]
@@ -45,8 +47,9 @@ public final class Conv2d: Module {
 
     public init(
         _ inChannels: Int, _ outChannels: Int, kernelSize: Pair, stride: Pair = 1, padding: Padding = 0,
-        dilation: Pair = 1, groups: Int = 1, bias: Bool = true
+        dilation: Pair = 1, groups: Int = 1, bias: Bool = true, paddingMode: Tensor.PadMode = .constant
     ) {
+        self.paddingMode = paddingMode
         precondition(
             groups > 0 && inChannels % groups == 0 && outChannels % groups == 0,
             "Conv2d: \(inChannels) and \(outChannels) channels are not divisible by \(groups) groups")
@@ -58,7 +61,19 @@ public final class Conv2d: Module {
     }
 
     public override func forward(_ x: Tensor) -> Tensor {
-        F.conv2d(x, weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+        guard paddingMode != .constant else {
+            return F.conv2d(x, weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+        }
+        var amounts = [0, 0, 0, 0]
+        switch padding {
+        case .both(let pair): amounts = [pair.width, pair.width, pair.height, pair.height]
+        case .valid: break
+        case .same:
+            let (height, width) = (dilation.height * (kernelSize.height - 1), dilation.width * (kernelSize.width - 1))
+            amounts = [width / 2, width - width / 2, height / 2, height - height / 2]
+        }
+        return F.conv2d(
+            x.pad(amounts, mode: paddingMode), weight, bias: bias, stride: stride, dilation: dilation, groups: groups)
     }
     public override var extraDescription: String {
         var text = "\(inChannels), \(outChannels), kernel_size=\(kernelSize), stride=\(stride)"
@@ -70,6 +85,7 @@ public final class Conv2d: Module {
         if dilation != 1 { text += ", dilation=\(dilation)" }
         if groups != 1 { text += ", groups=\(groups)" }
         if bias == nil { text += ", bias=False" }
+        if paddingMode != .constant { text += ", padding_mode=\(paddingMode.rawValue)" }
         return text
     }
 }
