@@ -171,9 +171,18 @@
         let planeBytes = (ownPlanes ? min(threads, units) : units) * planes * size
         let weightBytes = (c.groups * weightCount * size + 63) & ~63
         let stripBytes = stripPixels * I.tileVectors * I.width * size
-        BufferPool.withScratch(weightBytes + planeBytes + threads * stripBytes) { scratch in
+        let shiftBytes = bias == nil ? 0 : c.groups * lanes * size
+        BufferPool.withScratch(weightBytes + planeBytes + threads * stripBytes + shiftBytes) { scratch in
             let (packed, planeMemory) = (scratch, scratch + weightBytes)
             let strips = planeMemory + planeBytes
+            let shifts = strips + threads * stripBytes
+            if let bias {
+                // Whole vectors, as the sums.
+                fill(I.self, c.groups * lanes, 0, shifts)
+                for group in 0..<c.groups {
+                    copyRow(I.self, c.outChannels, bias + group * c.outChannels * size, shifts + group * lanes * size)
+                }
+            }
             Parallel.forEach(chunks: c.groups * blocks.count, work: c.groups * weightCount) { _, chunk in
                 let (group, block) = (chunk / blocks.count, blocks[chunk % blocks.count])
                 pack(block, w + group * c.weightGroup * size, packed + group * weightCount * size)
@@ -200,12 +209,10 @@
                 let range = pieces == 1 ? 0..<blocks.count : chunk % pieces..<chunk % pieces + 1
                 let output = y + (image * imageOut + group * c.outChannels * c.outHeight * c.outWidth) * size
                 for phase in phases {
-                    for block in range {
-                        compute(
-                            phase, blocks[block], min(imagesAtOnce, c.images - image), source,
-                            packed + group * weightCount * size, strips + worker * stripBytes,
-                            bias.map { $0 + group * c.outChannels * size }, relu, output)
-                    }
+                    compute(
+                        phase, range, min(imagesAtOnce, c.images - image), source, packed + group * weightCount * size,
+                        strips + worker * stripBytes, bias == nil ? nil : UnsafeRawPointer(shifts + group * lanes * size),
+                        relu, output)
                 }
             }
         }
@@ -253,51 +260,69 @@
         }
     }
 
-    /// One block of channels for all pixels of a unit and phase.
+    /// A range of blocks of channels for all pixels of a unit and phase.
     @inlinable @inline(__always)
     func compute(
-        _ phase: PixelPhase, _ block: ChannelBlock, _ images: Int, _ x: UnsafeRawPointer, _ packed: UnsafeRawPointer,
+        _ phase: PixelPhase, _ range: Range<Int>, _ images: Int, _ x: UnsafeRawPointer, _ packed: UnsafeRawPointer,
         _ sums: UnsafeMutableRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool, _ y: UnsafeMutableRawPointer
     ) {
         let size = I.scalarSize
-        let taps = phase.offsets.count
-        let lanes = block.vectors * I.width
-        let weights = packed + (phase.weights + block.first * c.inChannels * taps) * size
-        let depth = max(1, 18_432 / max(1, taps * lanes * size))
-        let area = c.outHeight * c.outWidth
+        let channelWeights = c.inChannels * phase.offsets.count * size
+        // Blocks whose weights stay in the second-level cache together meet a strip while it is in the first.
+        let blocksAtOnce = max(1, 131_072 / max(1, channelWeights * I.tileVectors * I.width))
         let pixels = images * phase.pixels
         phase.offsets.withUnsafeBufferPointer { offsets in
             phase.inputs.withUnsafeBufferPointer { inputs in
                 phase.outputs.withUnsafeBufferPointer { outputs in
-                    var start = 0
-                    while start < pixels {
-                        let count = min(stripPixels, pixels &- start)
-                        var channel = 0
-                        repeat {
-                            let run = PixelRun(
-                                depth: min(depth, c.inChannels &- channel), taps: taps, planeBytes: layout.planeSize &* size,
-                                offsets: offsets.baseAddress ?? UnsafePointer(bitPattern: 8)!,
-                                pixels: inputs.baseAddress! + start, count: count,
-                                x: x + channel &* layout.planeSize &* size, w: weights + channel &* taps &* lanes &* size,
-                                sums: sums, first: channel == 0)
-                            if I.hasManyRegisters, block.vectors == 4 {
-                                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<4, Void>.self, run)
-                            } else if block.vectors == 2 {
-                                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<2, Void>.self, run)
-                            } else {
-                                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<1, Void>.self, run)
+                    var first = range.lowerBound
+                    while first < range.upperBound {
+                        let last = min(range.upperBound, first &+ blocksAtOnce)
+                        var start = 0
+                        while start < pixels {
+                            let count = min(stripPixels, pixels &- start)
+                            for index in first..<last {
+                                let block = blocks[index]
+                                let strip = PixelRun(
+                                    channels: c.inChannels, taps: phase.offsets.count, planeBytes: layout.planeSize &* size,
+                                    offsets: offsets.baseAddress ?? UnsafePointer(bitPattern: 8)!,
+                                    pixels: inputs.baseAddress! + start, count: count, x: x,
+                                    w: packed + (phase.weights &* size &+ block.first &* channelWeights), sums: sums)
+                                computeStrip(
+                                    strip, block, bias.map { $0 + block.first &* size }, relu, outputs.baseAddress! + start,
+                                    y + block.first &* c.outHeight &* c.outWidth &* size)
                             }
-                            channel &+= run.depth
-                        } while channel < c.inChannels
-                        turn(
-                            I.self, count, min(lanes, c.outChannels &- block.first), lanes, sums,
-                            bias.map { $0 + block.first &* size }, relu, outputs.baseAddress! + start,
-                            y + block.first &* area &* size, area)
-                        start &+= count
+                            start &+= count
+                        }
+                        first = last
                     }
                 }
             }
         }
+    }
+
+    /// One block of channels for the pixels of a strip.
+    @inlinable @inline(__always)
+    func computeStrip(
+        _ strip: PixelRun, _ block: ChannelBlock, _ bias: UnsafeRawPointer?, _ relu: Bool, _ outputs: UnsafePointer<Int>,
+        _ y: UnsafeMutableRawPointer
+    ) {
+        let lanes = block.vectors * I.width
+        let depth = max(1, 18_432 / max(1, strip.taps * lanes * I.scalarSize))
+        var channel = 0
+        repeat {
+            let run = strip.channels(channel, min(depth, strip.channels &- channel), lanes &* I.scalarSize)
+            if I.hasManyRegisters, block.vectors == 4 {
+                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<4, Void>.self, run)
+            } else if block.vectors == 2 {
+                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<2, Void>.self, run)
+            } else {
+                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<1, Void>.self, run)
+            }
+            channel &+= run.channels
+        } while channel < strip.channels
+        turn(
+            I.self, strip.count, min(lanes, c.outChannels &- block.first), lanes, strip.sums, bias, relu, outputs, y,
+            c.outHeight &* c.outWidth)
     }
 }
 
@@ -320,23 +345,35 @@ extension ISA {
 /// What the tiles of a strip read and write.
 @usableFromInline struct PixelRun {
     /// Channels, taps, and bytes from plane to plane.
-    @usableFromInline let depth, taps, planeBytes: Int
+    @usableFromInline var channels: Int
+    @usableFromInline let taps, planeBytes: Int
     /// Bytes from a pixel to each tap; bytes from `x` to each pixel, and their number.
     @usableFromInline let offsets, pixels: UnsafePointer<Int>
     @usableFromInline let count: Int
-    @usableFromInline let x, w: UnsafeRawPointer
+    @usableFromInline var x, w: UnsafeRawPointer
     /// [pixel][lane].
     @usableFromInline let sums: UnsafeMutableRawPointer
-    /// Whether the sums begin at zero.
-    @usableFromInline let first: Bool
+    /// Whether the sums go on from what is there.
+    @usableFromInline var continues = false
 
     @inlinable @inline(__always)
     init(
-        depth: Int, taps: Int, planeBytes: Int, offsets: UnsafePointer<Int>, pixels: UnsafePointer<Int>, count: Int,
-        x: UnsafeRawPointer, w: UnsafeRawPointer, sums: UnsafeMutableRawPointer, first: Bool
+        channels: Int, taps: Int, planeBytes: Int, offsets: UnsafePointer<Int>, pixels: UnsafePointer<Int>, count: Int,
+        x: UnsafeRawPointer, w: UnsafeRawPointer, sums: UnsafeMutableRawPointer
     ) {
-        (self.depth, self.taps, self.planeBytes, self.offsets, self.pixels) = (depth, taps, planeBytes, offsets, pixels)
-        (self.count, self.x, self.w, self.sums, self.first) = (count, x, w, sums, first)
+        (self.channels, self.taps, self.planeBytes, self.offsets) = (channels, taps, planeBytes, offsets)
+        (self.pixels, self.count, self.x, self.w, self.sums) = (pixels, count, x, w, sums)
+    }
+
+    /// The same for some of its channels; a weight of all lanes has `weightBytes`.
+    @inlinable @inline(__always)
+    func channels(_ first: Int, _ number: Int, _ weightBytes: Int) -> PixelRun {
+        var part = self
+        part.channels = number
+        part.x += first &* planeBytes
+        part.w += first &* taps &* weightBytes
+        part.continues = first > 0
+        return part
     }
 }
 
@@ -353,11 +390,11 @@ func pixelTiles<I: ISA, let R: Int, let V: Int>(
         var places = InlineArray<R, Int>(repeating: 0)
         for r in 0..<R { places[r] = run.pixels[Swift.min(start &+ r, run.count &- 1)] }
         var acc = InlineArray<R, InlineArray<V, I.V>>(repeating: .init(repeating: .zero))
-        if !run.first {
+        if run.continues {
             for r in 0..<R { for v in 0..<V { acc[r][v] = I.load(sums, (r &* V &+ v) &* I.width) } }
         }
         var (plane, w) = (run.x, run.w)
-        for _ in 0..<run.depth {
+        for _ in 0..<run.channels {
             for tap in 0..<run.taps {
                 let source = plane + run.offsets[tap]
                 var weights = InlineArray<V, I.V>(repeating: .zero)

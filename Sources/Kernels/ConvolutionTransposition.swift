@@ -1,24 +1,5 @@
 // Moving data between the layouts of the convolution kernels: rows, and pixels × channels.
 
-/// Transposes a square of as many vectors as a vector has lanes: in place, in registers.
-///
-/// Step by step, lanes whose index has one bit set change places with the vectors whose index has that bit set.
-@inlinable @inline(__always)
-func transpose<I: ISA>(_: I.Type, _ rows: inout InlineArray<16, I.V>) {
-    var bit = I.width / 2
-    while bit > 0 {
-        for row in 0..<I.width where row & bit == 0 {
-            let (a, b) = (rows[row], rows[row | bit])
-            var (low, high) = (a, b)
-            for lane in 0..<I.width {
-                if lane & bit == 0 { high[lane] = a[lane | bit] } else { low[lane] = b[lane ^ bit] }
-            }
-            (rows[row], rows[row | bit]) = (low, high)
-        }
-        bit /= 2
-    }
-}
-
 /// Copies `count` contiguous scalars.
 @inlinable @inline(__always)
 func copyRow<I: ISA>(_: I.Type, _ count: Int, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer) {
@@ -39,7 +20,8 @@ func copyRow<I: ISA>(_: I.Type, _ count: Int, _ from: UnsafeRawPointer, _ to: Un
     if i < count { I.store(I.load(from, count &- I.width), to, count &- I.width) }
 }
 
-/// Turns sums [pixel][lane] into channel planes: `y[channel · area + outputs[pixel]]`, plus bias, then ReLU if asked.
+/// Turns sums [pixel][lane] into channel planes: `y[channel · area + outputs[pixel]]`, plus bias (a scalar for
+/// each lane), then ReLU if asked.
 @inlinable @inline(never)
 func turn<I: ISA>(
     _: I.Type, _ pixels: Int, _ channels: Int, _ lanes: Int, _ sums: UnsafeRawPointer, _ bias: UnsafeRawPointer?,
@@ -48,8 +30,7 @@ func turn<I: ISA>(
     var first = 0
     while first < channels {
         let used = min(I.width, channels &- first)
-        var shift = I.V.zero
-        if let bias { shift = I.loadPartial(bias, first, used) }
+        let shift = bias.map { I.load($0, first) } ?? .zero
         var pixel = 0
         while pixel < pixels {
             let count = min(I.width, pixels &- pixel)
@@ -60,7 +41,7 @@ func turn<I: ISA>(
                 if relu { value = I.select(value, lessThan: .zero, .zero, value) }
                 rows[i] = value
             }
-            transpose(I.self, &rows)
+            I.transpose(&rows)
             let place = outputs[pixel]
             if count == I.width, outputs[pixel &+ count &- 1] == place &+ count &- 1 {
                 if used == I.width {
