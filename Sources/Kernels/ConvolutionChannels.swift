@@ -1,58 +1,16 @@
 // The correlation kernel for many output channels: vectors run over output channels, pixels are broadcast.
 //
-// A tile is R pixels × V vectors of channels. The pixels of a tile are any R positions (a table holds where each one
-// lies), so strides need no phase planes, rows need no padding to whole vectors, and a tile runs over row ends and from
-// one small image into the next: nothing is computed in vain but the last tile of a unit and missing lanes. For each
-// channel and tap: V aligned loads of weights, R broadcasts, R·V FMA.
+// A tile is R pixels × V vectors of channels. The pixels of a tile are any R pixels that see the same taps (the tables of
+// ConvolutionPixels.swift say where each one lies), so strides need no phase planes, rows no padding, and a tile runs over
+// row ends and from one small image into the next: nothing is computed in vain but the last tile of a class and missing
+// lanes. For each channel and tap: V aligned loads of weights, R broadcasts, R·V FMA.
 // Register budget: AVX2 and SSE (16 registers) 6×2 = 12 sums, 2 weights, 1 broadcast (SSE: 1 product more); AVX-512 and
 // NEON (32) 6×4 = 24 + 4 + 1, narrower remainders 6×2 and 6×1. The six places and the loop fit the 15 integer registers.
-// Blocking: weights are packed once a call as [block of channels][channel][tap][lane]. For a block, strips of 192 pixels
-// meet as many input channels at a time as keep their weights within 18 KiB, so that weights and the strip's sums stay
-// in the first-level cache; the sums of a strip are then turned to channel planes by 8×8 transpositions, with bias and
-// ReLU on the way.
-// Input: read where it lies when there is no padding, else copied into padded planes, a tap being a constant offset.
-
-/// Pixels of a tile.
-@usableFromInline let tilePixels = 6
-
-/// Pixels that are computed before they are turned; a multiple of `tilePixels`, and of every vector's width.
-@usableFromInline let stripPixels = 192
-
-/// Where an input plane lies in memory, and its padding.
-@usableFromInline struct PlaneLayout {
-    /// Zeros above and before the content; scalars from row to row and from plane to plane.
-    @usableFromInline let top, left, rowStride, planeSize: Int
-    /// Whether the planes are those of the tensor.
-    @usableFromInline let inPlace: Bool
-
-    @inlinable
-    init(_ c: Correlation, scalarSize: Int) {
-        let vertical = c.verticalTaps.joined().map(\.position)
-        let horizontal = c.horizontalTaps.joined().map(\.position)
-        let gridHeight = ((c.outHeight + c.outStepHeight - 1) / c.outStepHeight - 1) * c.inStepHeight
-        let gridWidth = ((c.outWidth + c.outStepWidth - 1) / c.outStepWidth - 1) * c.inStepWidth
-        let top = max(0, -(vertical.min() ?? 0))
-        let left = max(0, -(horizontal.min() ?? 0))
-        let bottom = max(0, gridHeight + (vertical.max() ?? 0) + 1 - c.height)
-        let right = max(0, gridWidth + (horizontal.max() ?? 0) + 1 - c.width)
-        // Planes whose distance is a multiple of 1 KiB fall on few sets of the caches.
-        let crowded = c.inChannels > 8 && c.height * c.width * scalarSize % 1024 == 0
-        inPlace = top + left + bottom + right == 0 && !crowded
-        if inPlace {
-            (self.top, self.left, rowStride, planeSize) = (0, 0, c.width, c.height * c.width)
-        } else {
-            (self.top, self.left) = (top, left)
-            // The padding behind a row is the padding before the next one.
-            rowStride = c.width + max(left, right)
-            let lines = ((top + c.height + bottom) * rowStride + max(left, right)) * scalarSize / 64 + 1
-            planeSize = (lines | 1) * 64 / scalarSize
-        }
-    }
-
-    /// Scalars from the begin of a plane to the given row and column of its content.
-    @inlinable @inline(__always)
-    func place(_ row: Int, _ column: Int) -> Int { (row &+ top) &* rowStride &+ left &+ column }
-}
+// Blocking: weights are packed once a call as [block of channels][channel][tap][lane]. A strip of about 400 pixels meets
+// as many input channels at a time as keep a block's weights within 18 KiB, in the first-level cache, and all blocks
+// whose weights fit the second level. The sums, [pixel][lane], are then turned to channel planes by transposing squares in
+// registers, with bias and ReLU on the way.
+// Input: read where it lies, unless its planes would crowd few sets of the caches.
 
 /// A block of output channels: as many as one tile has lanes.
 @usableFromInline struct ChannelBlock {
@@ -63,7 +21,7 @@
     @inlinable
     static func cut<I: ISA>(_: I.Type, _ channels: Int) -> [ChannelBlock] {
         var blocks: [ChannelBlock] = []
-        var (first, vectors) = (0, I.hasManyRegisters ? 4 : 2)
+        var (first, vectors) = (0, I.tileVectors)
         while first < channels {
             let left = (channels - first + I.width - 1) / I.width
             while vectors > left { vectors /= 2 }
@@ -74,85 +32,54 @@
     }
 }
 
-/// One output phase: its taps and where its pixels are read and written.
-@usableFromInline struct PixelPhase {
-    /// Bytes from a pixel's place to each tap's, and the tap's element of the filter.
-    @usableFromInline let offsets, elements: [Int]
-    /// For each pixel of a unit: bytes to its place in the input's planes; scalars to its place in the output's.
-    @usableFromInline let inputs, outputs: [Int]
-    /// Pixels of one image.
-    @usableFromInline let pixels: Int
-    /// Where its packed weights begin, in scalars.
-    @usableFromInline let weights: Int
-
-    @inlinable
-    init(
-        _ c: Correlation, _ layout: PlaneLayout, row: Int, column: Int, images: Int, imageIn: Int, imageOut: Int,
-        weights: Int, scalarSize: Int
-    ) {
-        var (offsets, elements): ([Int], [Int]) = ([], [])
-        for v in c.verticalTaps[row] {
-            for h in c.horizontalTaps[column] {
-                offsets.append((v.position * layout.rowStride + h.position) * scalarSize)
-                elements.append(v.index * c.kernelWidth + h.index)
-            }
-        }
-        (self.offsets, self.elements, self.weights) = (offsets, elements, weights)
-        let (rows, columns) = (c.phaseRows(row), c.phaseColumns(column))
-        pixels = rows * columns
-        var (inputs, outputs): ([Int], [Int]) = ([], [])
-        inputs.reserveCapacity(images * pixels)
-        outputs.reserveCapacity(images * pixels)
-        for image in 0..<images {
-            for r in 0..<rows {
-                let from = image * imageIn + layout.place(r * c.inStepHeight, 0)
-                let to = image * imageOut + (r * c.outStepHeight + row) * c.outWidth + column
-                for i in 0..<columns {
-                    inputs.append((from + i * c.inStepWidth) * scalarSize)
-                    outputs.append(to + i * c.outStepWidth)
-                }
-            }
-        }
-        (self.inputs, self.outputs) = (inputs, outputs)
-    }
-}
-
 /// Runs a correlation with vectors over output channels.
 @usableFromInline struct ChannelCorrelation<I: ISA> {
     @usableFromInline let c: Correlation
-    @usableFromInline let layout: PlaneLayout
     @usableFromInline let blocks: [ChannelBlock]
-    @usableFromInline let phases: [PixelPhase]
+    /// Output phases with the pixels of a whole unit of images, and of the last one if that has fewer.
+    @usableFromInline let phases, lastPhases: [PixelPhase]
     /// Images that are worked on together, and how many such units there are over all groups.
     @usableFromInline let imagesAtOnce, units: Int
-    /// Scalars from image to image in the input's planes and in the output.
-    @usableFromInline let imageIn, imageOut: Int
-    /// Scalars of a group's packed weights.
-    @usableFromInline let weightCount: Int
-    @usableFromInline let lanes: Int
+    /// Whether planes are copied, and the scalars from plane to plane and from image to image.
+    @usableFromInline let copies: Bool
+    @usableFromInline let planeSize, imageIn: Int
+    @usableFromInline let imageOut: Int
+    /// Scalars of a group's packed weights; lanes of all blocks together.
+    @usableFromInline let weightCount, lanes: Int
 
     @inlinable
     init(_ c: Correlation) {
         self.c = c
-        let layout = PlaneLayout(c, scalarSize: I.scalarSize)
-        let blocks = ChannelBlock.cut(I.self, c.outChannels)
-        let lanes = (c.outChannels + I.width - 1) / I.width * I.width
-        (self.layout, self.blocks, self.lanes) = (layout, blocks, lanes)
+        blocks = ChannelBlock.cut(I.self, c.outChannels)
+        lanes = (c.outChannels + I.width - 1) / I.width * I.width
         // Small images are joined, so that tiles are full and weights are read seldom.
         let pixels = c.phaseRows(0) * c.phaseColumns(0)
-        imagesAtOnce = max(1, min(stripPixels / max(1, pixels), c.images / 4))
-        units = (c.images + imagesAtOnce - 1) / imagesAtOnce * c.groups
-        imageIn = layout.inPlace ? c.groups * c.inChannels * layout.planeSize : c.inChannels * layout.planeSize
+        let atOnce = max(1, min(unitPixels / max(1, pixels), c.images * c.groups * blocks.count / 8, c.images))
+        imagesAtOnce = atOnce
+        units = (c.images + atOnce - 1) / atOnce * c.groups
+        // Planes whose distance is a multiple of 1 KiB fall on few sets of the caches; a copy has an odd one in lines.
+        let (area, line) = (c.height * c.width, 64 / I.scalarSize)
+        copies = c.inChannels > 8 && area * I.scalarSize % 1024 == 0
+        planeSize = copies ? ((area + line - 1) / line | 1) * line : area
+        imageIn = (copies ? 1 : c.groups) * c.inChannels * planeSize
         imageOut = c.groups * c.outChannels * c.outHeight * c.outWidth
-        var (phases, count): ([PixelPhase], Int) = ([], 0)
+        let imagesLast = c.images - (c.images - 1) / atOnce * atOnce
+        var count = 0
+        var (phases, lastPhases): ([PixelPhase], [PixelPhase]) = ([], [])
         for (row, column) in c.phases {
             let phase = PixelPhase(
-                c, layout, row: row, column: column, images: imagesAtOnce, imageIn: imageIn, imageOut: imageOut,
-                weights: count, scalarSize: I.scalarSize)
-            count += lanes * c.inChannels * phase.offsets.count
+                I.self, c, row: row, column: column, images: atOnce, planeSize: planeSize, imageIn: imageIn, imageOut: imageOut,
+                weights: count)
             phases.append(phase)
+            lastPhases.append(
+                imagesLast == atOnce
+                    ? phase
+                    : PixelPhase(
+                        I.self, c, row: row, column: column, images: imagesLast, planeSize: planeSize, imageIn: imageIn, imageOut: imageOut,
+                        weights: count))
+            count += lanes * c.inChannels * phase.elements.count
         }
-        (self.phases, weightCount) = (phases, count)
+        (self.phases, self.lastPhases, weightCount) = (phases, lastPhases, count)
     }
 
     /// Packs the weights, then computes the units in parallel.
@@ -164,26 +91,32 @@
         let size = I.scalarSize
         let threads = Parallel.threads
         let work = c.multiplications / (2 * I.width)
-        // Many units: each is copied and computed by one thread. Few: all are copied first, then blocks are shared out.
-        let ownPlanes = !layout.inPlace && units >= 8
+        // Many units: each is computed by one thread. Few: their blocks of channels are shared out.
         let pieces = units >= 8 ? 1 : blocks.count
-        let planes = layout.inPlace ? 0 : imagesAtOnce * c.inChannels * layout.planeSize
-        let planeBytes = (ownPlanes ? min(threads, units) : units) * planes * size
+        let planes = copies ? imagesAtOnce * c.inChannels * planeSize : 0
+        let planeBytes = (pieces == 1 ? min(threads, units) : units) * planes * size
         let weightBytes = (c.groups * weightCount * size + 63) & ~63
-        let stripBytes = stripPixels * I.tileVectors * I.width * size
-        BufferPool.withScratch(weightBytes + planeBytes + threads * stripBytes) { scratch in
+        let pixels = phases.lazy.flatMap(\.tables).map(\.outputs.count).max() ?? 0
+        let stripBytes = (pixels + I.width) * I.tileVectors * I.width * size
+        let shiftBytes = bias == nil ? 0 : c.groups * lanes * size
+        // The kernels read the tables through pointers.
+        defer { withExtendedLifetime(self) {} }
+        BufferPool.withScratch(weightBytes + planeBytes + threads * stripBytes + shiftBytes) { scratch in
             let (packed, planeMemory) = (scratch, scratch + weightBytes)
             let strips = planeMemory + planeBytes
+            let shifts = strips + threads * stripBytes
+            if let bias {
+                // Whole vectors, as the sums.
+                fill(I.self, c.groups * lanes, 0, shifts)
+                for group in 0..<c.groups {
+                    copyRow(I.self, c.outChannels, bias + group * c.outChannels * size, shifts + group * lanes * size)
+                }
+            }
             Parallel.forEach(chunks: c.groups * blocks.count, work: c.groups * weightCount) { _, chunk in
                 let (group, block) = (chunk / blocks.count, blocks[chunk % blocks.count])
                 pack(block, w + group * c.weightGroup * size, packed + group * weightCount * size)
             }
-            if planeBytes > 0 {
-                Parallel.forRanges(of: planeBytes / size, size: 1 << 16, work: planeBytes / 32) { _, range in
-                    fill(I.self, range.count, 0, planeMemory + range.lowerBound * size)
-                }
-            }
-            if !layout.inPlace, !ownPlanes {
+            if copies, pieces > 1 {
                 Parallel.forEach(chunks: units, work: planeBytes / 16) { _, unit in
                     copyPlanes(unit, x, planeMemory + unit * planes * size)
                 }
@@ -191,41 +124,34 @@
             Parallel.forEach(chunks: units * pieces, work: work) { worker, chunk in
                 let unit = chunk / pieces
                 let (image, group) = (unit / c.groups * imagesAtOnce, unit % c.groups)
-                var source = x + (image * c.groups + group) * c.inChannels * layout.planeSize * size
-                if !layout.inPlace {
-                    let own = planeMemory + (ownPlanes ? worker : unit) * planes * size
-                    if ownPlanes { copyPlanes(unit, x, own) }
+                var source = x + (image * c.groups + group) * c.inChannels * c.height * c.width * size
+                if copies {
+                    let own = planeMemory + (pieces == 1 ? worker : unit) * planes * size
+                    if pieces == 1 { copyPlanes(unit, x, own) }
                     source = UnsafeRawPointer(own)
                 }
                 let range = pieces == 1 ? 0..<blocks.count : chunk % pieces..<chunk % pieces + 1
                 let output = y + (image * imageOut + group * c.outChannels * c.outHeight * c.outWidth) * size
-                for phase in phases {
-                    for block in range {
-                        compute(
-                            phase, blocks[block], min(imagesAtOnce, c.images - image), source,
-                            packed + group * weightCount * size, strips + worker * stripBytes,
-                            bias.map { $0 + group * c.outChannels * size }, relu, output)
-                    }
+                for phase in image + imagesAtOnce <= c.images ? phases : lastPhases {
+                    compute(
+                        phase, range, source, packed + (group * weightCount + phase.weights) * size,
+                        strips + worker * stripBytes, bias == nil ? nil : UnsafeRawPointer(shifts + group * lanes * size),
+                        relu, output)
                 }
             }
         }
     }
 
-    /// Copies a unit's channels into padded planes, whose padding is zero already.
+    /// Copies a unit's channels into planes that do not crowd the caches.
     @inlinable @inline(__always)
     func copyPlanes(_ unit: Int, _ x: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
-        let size = I.scalarSize
+        let (size, area) = (I.scalarSize, c.height * c.width)
         let (first, group) = (unit / c.groups * imagesAtOnce, unit % c.groups)
         for image in first..<min(c.images, first + imagesAtOnce) {
-            var from = x + (image * c.groups + group) * c.inChannels * c.height * c.width * size
+            let from = x + (image * c.groups + group) * c.inChannels * area * size
             let to = target + (image - first) * imageIn * size
             for channel in 0..<c.inChannels {
-                var row = to + (channel * layout.planeSize + layout.place(0, 0)) * size
-                for _ in 0..<c.height {
-                    copyRow(I.self, c.width, from, row)
-                    from += c.width * size
-                    row += layout.rowStride * size
-                }
+                copyRow(I.self, area, from + channel * area * size, to + channel * planeSize * size)
             }
         }
     }
@@ -253,51 +179,70 @@
         }
     }
 
-    /// One block of channels for all pixels of a unit and phase.
+    /// A range of blocks of channels for all pixels of a unit and phase.
     @inlinable @inline(__always)
     func compute(
-        _ phase: PixelPhase, _ block: ChannelBlock, _ images: Int, _ x: UnsafeRawPointer, _ packed: UnsafeRawPointer,
+        _ phase: PixelPhase, _ range: Range<Int>, _ x: UnsafeRawPointer, _ packed: UnsafeRawPointer,
         _ sums: UnsafeMutableRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool, _ y: UnsafeMutableRawPointer
     ) {
         let size = I.scalarSize
-        let taps = phase.offsets.count
-        let lanes = block.vectors * I.width
-        let weights = packed + (phase.weights + block.first * c.inChannels * taps) * size
-        let depth = max(1, 18_432 / max(1, taps * lanes * size))
-        let area = c.outHeight * c.outWidth
-        let pixels = images * phase.pixels
-        phase.offsets.withUnsafeBufferPointer { offsets in
-            phase.inputs.withUnsafeBufferPointer { inputs in
-                phase.outputs.withUnsafeBufferPointer { outputs in
-                    var start = 0
-                    while start < pixels {
-                        let count = min(stripPixels, pixels &- start)
-                        var channel = 0
-                        repeat {
-                            let run = PixelRun(
-                                depth: min(depth, c.inChannels &- channel), taps: taps, planeBytes: layout.planeSize &* size,
-                                offsets: offsets.baseAddress ?? UnsafePointer(bitPattern: 8)!,
-                                pixels: inputs.baseAddress! + start, count: count,
-                                x: x + channel &* layout.planeSize &* size, w: weights + channel &* taps &* lanes &* size,
-                                sums: sums, first: channel == 0)
-                            if I.hasManyRegisters, block.vectors == 4 {
-                                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<4, Void>.self, run)
-                            } else if block.vectors == 2 {
-                                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<2, Void>.self, run)
-                            } else {
-                                pixelTiles(I.self, InlineArray<6, Void>.self, InlineArray<1, Void>.self, run)
-                            }
-                            channel &+= run.depth
-                        } while channel < c.inChannels
-                        turn(
-                            I.self, count, min(lanes, c.outChannels &- block.first), lanes, sums,
-                            bias.map { $0 + block.first &* size }, relu, outputs.baseAddress! + start,
-                            y + block.first &* area &* size, area)
-                        start &+= count
-                    }
+        let channelWeights = c.inChannels * phase.elements.count * size
+        // Blocks whose weights stay in the second-level cache together meet a strip while it is in the first.
+        let blocksAtOnce = max(1, 131_072 / max(1, channelWeights * I.tileVectors * I.width))
+        var first = range.lowerBound
+        while first < range.upperBound {
+            let last = min(range.upperBound, first &+ blocksAtOnce)
+            for strip in phase.strips {
+                for index in first..<last {
+                    let block = blocks[index]
+                    computeStrip(
+                        phase, phase.tables[strip.table], block, x + strip.input,
+                        packed + block.first &* channelWeights, sums, bias.map { $0 + block.first &* size }, relu,
+                        y + (block.first &* c.outHeight &* c.outWidth &+ strip.output) &* size)
                 }
             }
+            first = last
         }
+    }
+
+    /// One block of channels for the pixels of a strip.
+    @inlinable @inline(__always)
+    func computeStrip(
+        _ phase: PixelPhase, _ table: StripTable, _ block: ChannelBlock, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer,
+        _ sums: UnsafeMutableRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool, _ y: UnsafeMutableRawPointer
+    ) {
+        let size = I.scalarSize
+        let lanes = block.vectors &* I.width
+        let weightBytes = phase.elements.count &* lanes &* size
+        let depth = max(1, 18_432 / max(1, weightBytes))
+        var channel = 0
+        repeat {
+            let channels = min(depth, c.inChannels &- channel)
+            for kind in table.classes {
+                var tiles = PixelTiles(
+                    channels: channels, planeBytes: planeSize &* size, weightBytes: weightBytes, taps: kind.taps.count,
+                    tapInputs: phase.tapInputs.address(kind.taps.lowerBound), tapWeights: phase.tapWeights.address(kind.taps.lowerBound),
+                    count: kind.pixels.count, inputs: table.inputs.address(kind.pixels.lowerBound),
+                    slots: table.slots.address(kind.pixels.lowerBound), x: x + channel &* planeSize &* size,
+                    w: w + channel &* weightBytes, sums: sums, continues: channel > 0)
+                if kind.taps.count == 1 {
+                    tiles.countChannelsAsTaps(
+                        phase.channelInputs.address(0), phase.channelWeights.address(0),
+                        block.vectors)
+                }
+                if I.hasManyRegisters, block.vectors == 4 {
+                    tiles.compute(I.self, InlineArray<6, Void>.self, InlineArray<4, Void>.self)
+                } else if block.vectors == 2 {
+                    tiles.compute(I.self, InlineArray<6, Void>.self, InlineArray<2, Void>.self)
+                } else {
+                    tiles.compute(I.self, InlineArray<6, Void>.self, InlineArray<1, Void>.self)
+                }
+            }
+            channel &+= channels
+        } while channel < c.inChannels
+        turn(
+            I.self, table.outputs.count, min(lanes, c.outChannels &- block.first), lanes, sums, bias, relu,
+            table.outputs.address(0), y, c.outHeight &* c.outWidth)
     }
 }
 
@@ -317,61 +262,81 @@ extension ISA {
     static var tileVectors: Int { hasManyRegisters ? 4 : 2 }
 }
 
-/// What the tiles of a strip read and write.
-@usableFromInline struct PixelRun {
-    /// Channels, taps, and bytes from plane to plane.
-    @usableFromInline let depth, taps, planeBytes: Int
-    /// Bytes from a pixel to each tap; bytes from `x` to each pixel, and their number.
-    @usableFromInline let offsets, pixels: UnsafePointer<Int>
+/// The pixels of a class and what they need for some input channels.
+@usableFromInline struct PixelTiles {
+    /// Input channels, and the bytes from one to the next in the input and in the weights.
+    @usableFromInline var channels: Int
+    @usableFromInline let planeBytes, weightBytes: Int
+    /// For each tap, bytes from a pixel, and bytes into a channel's weights (for one vector).
+    @usableFromInline var taps: Int
+    @usableFromInline var tapInputs, tapWeights: UnsafePointer<Int>
+    /// For each pixel, bytes from `x`, and bytes into the sums (for one vector).
     @usableFromInline let count: Int
-    @usableFromInline let x, w: UnsafeRawPointer
+    @usableFromInline let inputs, slots: UnsafePointer<Int>
+    @usableFromInline var x, w: UnsafeRawPointer
     /// [pixel][lane].
     @usableFromInline let sums: UnsafeMutableRawPointer
-    /// Whether the sums begin at zero.
-    @usableFromInline let first: Bool
+    /// Whether the sums go on from what is there.
+    @usableFromInline let continues: Bool
 
     @inlinable @inline(__always)
     init(
-        depth: Int, taps: Int, planeBytes: Int, offsets: UnsafePointer<Int>, pixels: UnsafePointer<Int>, count: Int,
-        x: UnsafeRawPointer, w: UnsafeRawPointer, sums: UnsafeMutableRawPointer, first: Bool
+        channels: Int, planeBytes: Int, weightBytes: Int, taps: Int, tapInputs: UnsafePointer<Int>,
+        tapWeights: UnsafePointer<Int>, count: Int, inputs: UnsafePointer<Int>, slots: UnsafePointer<Int>,
+        x: UnsafeRawPointer, w: UnsafeRawPointer, sums: UnsafeMutableRawPointer, continues: Bool
     ) {
-        (self.depth, self.taps, self.planeBytes, self.offsets, self.pixels) = (depth, taps, planeBytes, offsets, pixels)
-        (self.count, self.x, self.w, self.sums, self.first) = (count, x, w, sums, first)
+        (self.channels, self.planeBytes, self.weightBytes) = (channels, planeBytes, weightBytes)
+        (self.taps, self.tapInputs, self.tapWeights) = (taps, tapInputs, tapWeights)
+        (self.count, self.inputs, self.slots) = (count, inputs, slots)
+        (self.x, self.w, self.sums, self.continues) = (x, w, sums, continues)
     }
-}
 
-/// The register tile, R pixels × V vectors of channels, for every R pixels of a strip.
-@inlinable @inline(never)
-func pixelTiles<I: ISA, let R: Int, let V: Int>(
-    _: I.Type, _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type, _ run: PixelRun
-) {
-    let step = V &* I.width &* I.scalarSize
-    var sums = run.sums
-    var start = 0
-    while start < run.count {
-        // Behind the last pixel, tiles compute it again.
-        var places = InlineArray<R, Int>(repeating: 0)
-        for r in 0..<R { places[r] = run.pixels[Swift.min(start &+ r, run.count &- 1)] }
-        var acc = InlineArray<R, InlineArray<V, I.V>>(repeating: .init(repeating: .zero))
-        if !run.first {
-            for r in 0..<R { for v in 0..<V { acc[r][v] = I.load(sums, (r &* V &+ v) &* I.width) } }
-        }
-        var (plane, w) = (run.x, run.w)
-        for _ in 0..<run.depth {
-            for tap in 0..<run.taps {
-                let source = plane + run.offsets[tap]
-                var weights = InlineArray<V, I.V>(repeating: .zero)
-                for v in 0..<V { weights[v] = I.load(w, v &* I.width) }
+    /// Where there is one tap only, the inner loop runs over the channels instead.
+    @inlinable @inline(__always)
+    mutating func countChannelsAsTaps(
+        _ channelInputs: UnsafePointer<Int>, _ channelWeights: UnsafePointer<Int>, _ vectors: Int
+    ) {
+        x += tapInputs[0]
+        w += tapWeights[0] &* vectors
+        (channels, taps) = (1, channels)
+        (tapInputs, tapWeights) = (channelInputs, channelWeights)
+    }
+
+    /// The register tile, R pixels × V vectors of channels, for every R pixels.
+    @inlinable @inline(never)
+    func compute<I: ISA, let R: Int, let V: Int>(_: I.Type, _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type) {
+        var start = 0
+        while start < count {
+            // Behind the last pixel, tiles compute it again.
+            var places = InlineArray<R, Int>(repeating: 0)
+            for r in 0..<R { places[r] = inputs[Swift.min(start &+ r, count &- 1)] }
+            var acc = InlineArray<R, InlineArray<V, I.V>>(repeating: .init(repeating: .zero))
+            if continues {
                 for r in 0..<R {
-                    let value = I.broadcast(source + places[r], 0)
-                    for v in 0..<V { I.fma(&acc[r][v], value, weights[v]) }
+                    let slot = sums + slots[Swift.min(start &+ r, count &- 1)] &* V
+                    for v in 0..<V { acc[r][v] = I.load(slot, v &* I.width) }
                 }
-                w += step
             }
-            plane += run.planeBytes
+            var (plane, weight) = (x, w)
+            for _ in 0..<channels {
+                for tap in 0..<taps {
+                    let source = plane + tapInputs[tap]
+                    let row = weight + tapWeights[tap] &* V
+                    var weights = InlineArray<V, I.V>(repeating: .zero)
+                    for v in 0..<V { weights[v] = I.load(row, v &* I.width) }
+                    for r in 0..<R {
+                        let value = I.broadcast(source + places[r], 0)
+                        for v in 0..<V { I.fma(&acc[r][v], value, weights[v]) }
+                    }
+                }
+                plane += planeBytes
+                weight += weightBytes
+            }
+            for r in 0..<R {
+                let slot = sums + slots[Swift.min(start &+ r, count &- 1)] &* V
+                for v in 0..<V { I.store(acc[r][v], slot, v &* I.width) }
+            }
+            start &+= R
         }
-        for r in 0..<R { for v in 0..<V { I.store(acc[r][v], sums, (r &* V &+ v) &* I.width) } }
-        sums += R &* step
-        start &+= R
     }
 }

@@ -1,24 +1,5 @@
 // Moving data between the layouts of the convolution kernels: rows, and pixels × channels.
 
-/// Transposes a square of as many vectors as a vector has lanes: in place, in registers.
-///
-/// Step by step, lanes whose index has one bit set change places with the vectors whose index has that bit set.
-@inlinable @inline(__always)
-func transpose<I: ISA>(_: I.Type, _ rows: inout InlineArray<16, I.V>) {
-    var bit = I.width / 2
-    while bit > 0 {
-        for row in 0..<I.width where row & bit == 0 {
-            let (a, b) = (rows[row], rows[row | bit])
-            var (low, high) = (a, b)
-            for lane in 0..<I.width {
-                if lane & bit == 0 { high[lane] = a[lane | bit] } else { low[lane] = b[lane ^ bit] }
-            }
-            (rows[row], rows[row | bit]) = (low, high)
-        }
-        bit /= 2
-    }
-}
-
 /// Copies `count` contiguous scalars.
 @inlinable @inline(__always)
 func copyRow<I: ISA>(_: I.Type, _ count: Int, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer) {
@@ -39,47 +20,56 @@ func copyRow<I: ISA>(_: I.Type, _ count: Int, _ from: UnsafeRawPointer, _ to: Un
     if i < count { I.store(I.load(from, count &- I.width), to, count &- I.width) }
 }
 
-/// Turns sums [pixel][lane] into channel planes: `y[channel · area + outputs[pixel]]`, plus bias, then ReLU if asked.
+/// Turns sums [pixel][lane] into channel planes: `y[channel · area + outputs[pixel]]`, plus bias (a scalar for each
+/// lane), then ReLU if asked.
 @inlinable @inline(never)
 func turn<I: ISA>(
     _: I.Type, _ pixels: Int, _ channels: Int, _ lanes: Int, _ sums: UnsafeRawPointer, _ bias: UnsafeRawPointer?,
     _ relu: Bool, _ outputs: UnsafePointer<Int>, _ y: UnsafeMutableRawPointer, _ area: Int
 ) {
+    let size = I.scalarSize
     var first = 0
     while first < channels {
         let used = min(I.width, channels &- first)
-        var shift = I.V.zero
-        if let bias { shift = I.loadPartial(bias, first, used) }
+        let shift = bias.map { I.load($0, first) } ?? .zero
+        let from = sums + first &* size
+        let plane = y + first &* area &* size
         var pixel = 0
         while pixel < pixels {
             let count = min(I.width, pixels &- pixel)
-            var rows = InlineArray<16, I.V>(repeating: .zero)
-            for i in 0..<I.width {
-                // Behind the last pixel this reads sums that nobody uses.
-                var value = I.load(sums, (pixel &+ i) &* lanes &+ first) + shift
-                if relu { value = I.select(value, lessThan: .zero, .zero, value) }
-                rows[i] = value
-            }
-            transpose(I.self, &rows)
             let place = outputs[pixel]
-            if count == I.width, outputs[pixel &+ count &- 1] == place &+ count &- 1 {
-                if used == I.width {
-                    for channel in 0..<I.width { I.store(rows[channel], y, (first &+ channel) &* area &+ place) }
-                } else {
-                    for channel in 0..<I.width where channel < used { I.store(rows[channel], y, (first &+ channel) &* area &+ place) }
+            if count == I.width, used == I.width, outputs[pixel &+ count &- 1] == place &+ count &- 1 {
+                var rows = InlineArray<16, I.V>(repeating: .zero)
+                for i in 0..<I.width {
+                    var value = I.load(from, (pixel &+ i) &* lanes) + shift
+                    if relu { value = I.select(value, lessThan: .zero, .zero, value) }
+                    rows[i] = value
                 }
+                I.transpose(&rows)
+                for channel in 0..<I.width { I.store(rows[channel], plane, channel &* area &+ place) }
             } else {
-                for channel in 0..<I.width where channel < used {
-                    let value = rows[channel]
-                    for i in 0..<I.width where i < count {
-                        y.storeBytes(
-                            of: value[i], toByteOffset: ((first &+ channel) &* area &+ outputs[pixel &+ i]) &* I.scalarSize,
-                            as: I.Scalar.self)
-                    }
-                }
+                turnScalars(I.self, pixel..<pixel &+ count, used, lanes, from, shift, relu, outputs, plane, area)
             }
             pixel &+= count
         }
         first &+= I.width
+    }
+}
+
+/// The same for pixels that do not lie side by side, and for less than a vector of channels.
+@inlinable @inline(never)
+func turnScalars<I: ISA>(
+    _: I.Type, _ pixels: Range<Int>, _ channels: Int, _ lanes: Int, _ sums: UnsafeRawPointer, _ shift: I.V, _ relu: Bool,
+    _ outputs: UnsafePointer<Int>, _ y: UnsafeMutableRawPointer, _ area: Int
+) {
+    let from = sums.assumingMemoryBound(to: I.Scalar.self)
+    let to = y.assumingMemoryBound(to: I.Scalar.self)
+    for channel in 0..<channels {
+        let shift = shift[channel]
+        for pixel in pixels {
+            var value = from[pixel &* lanes &+ channel] + shift
+            if relu, value < 0 { value = 0 }
+            to[channel &* area &+ outputs[pixel]] = value
+        }
     }
 }

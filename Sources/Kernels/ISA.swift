@@ -32,6 +32,8 @@ public protocol ISA: SendableMetatype {
     static func log(_ a: V) -> V
     /// Lane-wise hyperbolic tangent.
     static func tanh(_ a: V) -> V
+    /// Transposes the square of the first `width` vectors, in registers.
+    static func transpose(_ rows: inout InlineArray<16, V>)
 }
 
 extension ISA {

@@ -1,0 +1,175 @@
+// The tables of the correlation kernel for many output channels: which pixels are computed together, with which taps.
+//
+// Pixels near the border see fewer taps than those inside. All pixels of a strip that see the same taps form a class; a
+// class is computed with its own list of taps, so nothing outside the image is ever read or multiplied, and the input
+// needs no padded copy. (A 5×5 filter on a 14×14 image has a sixth of its taps in the padding, "full" correlations of
+// backward-data up to a half.) Strips of like rows share their tables.
+
+/// Pixels of a strip of a large image, about: their sums and rows stay in the caches.
+@usableFromInline let stripPixels = 392
+
+/// Pixels of small images that are computed together, at most: classes of few pixels per image fill whole tiles.
+@usableFromInline let unitPixels = 1568
+
+/// A table that kernels read through pointers, good as long as it lives.
+@usableFromInline final class PlaceTable {
+    @usableFromInline let start: UnsafeMutablePointer<Int>
+    @usableFromInline let count: Int
+
+    @inlinable
+    init(_ places: [Int]) {
+        count = places.count
+        start = .allocate(capacity: max(1, places.count))
+        start.initialize(from: places, count: places.count)
+    }
+
+    @inlinable
+    deinit { start.deallocate() }
+
+    @inlinable @inline(__always)
+    func address(_ first: Int) -> UnsafePointer<Int> { UnsafePointer(start + first) }
+}
+
+/// Pixels of a strip that see the same taps.
+@usableFromInline struct PixelClass {
+    /// Where in the table its pixels are, and where its taps.
+    @usableFromInline let pixels, taps: Range<Int>
+    @inlinable init(pixels: Range<Int>, taps: Range<Int>) { (self.pixels, self.taps) = (pixels, taps) }
+}
+
+/// The pixels of a strip of rows, in every image of a unit, class by class.
+@usableFromInline struct StripTable {
+    /// The taps that each row of the strip sees; strips of equal rows have equal tables.
+    @usableFromInline let rows: [Range<Int>]
+    @usableFromInline let classes: [PixelClass]
+    /// For each pixel: bytes to its place in the input, and its number in the strip times bytes of a vector.
+    @usableFromInline let inputs, slots: PlaceTable
+    /// For each number in the strip, the scalars to its place in the output.
+    @usableFromInline let outputs: PlaceTable
+
+    @inlinable
+    init(
+        rows: [Range<Int>], classes: [PixelClass], inputs: [Int], slots: [Int], outputs: [Int]
+    ) {
+        (self.rows, self.classes) = (rows, classes)
+        (self.inputs, self.slots, self.outputs) = (PlaceTable(inputs), PlaceTable(slots), PlaceTable(outputs))
+    }
+}
+
+/// A strip: its table, and what to add to the places of its pixels.
+@usableFromInline struct Strip {
+    @usableFromInline let table, input, output: Int
+    @inlinable init(table: Int, input: Int, output: Int) {
+        (self.table, self.input, self.output) = (table, input, output)
+    }
+}
+
+/// One output phase of a correlation: its taps, and its pixels in strips.
+@usableFromInline struct PixelPhase {
+    /// The filter's elements that belong to the phase, in the order of its packed weights.
+    @usableFromInline let elements: [Int]
+    /// For each tap of each class: bytes from a pixel's place to the tap's, and its number times bytes of a vector.
+    @usableFromInline let tapInputs, tapWeights: PlaceTable
+    /// For each channel, bytes to its plane and to its weights (of one vector).
+    @usableFromInline let channelInputs, channelWeights: PlaceTable
+    @usableFromInline let strips: [Strip]
+    @usableFromInline let tables: [StripTable]
+    /// Where its packed weights begin, in scalars.
+    @usableFromInline let weights: Int
+
+    @inlinable
+    init<I: ISA>(
+        _: I.Type, _ c: Correlation, row: Int, column: Int, images: Int, planeSize: Int, imageIn: Int, imageOut: Int,
+        weights: Int
+    ) {
+        let vectorBytes = I.width * I.scalarSize
+        let (vertical, horizontal) = (c.verticalTaps[row], c.horizontalTaps[column])
+        let elements = vertical.flatMap { v in horizontal.map { v.index * c.kernelWidth + $0.index } }
+        (self.elements, self.weights) = (elements, weights)
+        channelInputs = PlaceTable((0..<c.inChannels).map { $0 * planeSize * I.scalarSize })
+        channelWeights = PlaceTable((0..<c.inChannels).map { $0 * elements.count * vectorBytes })
+
+        // What the pixels of each row and column see, and a list of taps for each pair of these.
+        let (rows, columns) = (c.phaseRows(row), c.phaseColumns(column))
+        let rowTaps = (0..<rows).map { visible(vertical, $0 * c.inStepHeight, c.height) }
+        let columnTaps = (0..<columns).map { visible(horizontal, $0 * c.inStepWidth, c.width) }
+        let (verticals, horizontals) = (distinct(rowTaps), distinct(columnTaps))
+        var (tapInputs, tapWeights): ([Int], [Int]) = ([], [])
+        var taps: [Range<Int>] = []
+        for v in verticals {
+            for h in horizontals {
+                let first = tapInputs.count
+                for y in v {
+                    for x in h {
+                        tapInputs.append((vertical[y].position * c.width + horizontal[x].position) * I.scalarSize)
+                        tapWeights.append((y * horizontal.count + x) * vectorBytes)
+                    }
+                }
+                taps.append(first..<tapInputs.count)
+            }
+        }
+        (self.tapInputs, self.tapWeights) = (PlaceTable(tapInputs), PlaceTable(tapWeights))
+
+        func table(_ ranges: [Range<Int>]) -> StripTable {
+            var (classes, inputs, slots, outputs): ([PixelClass], [Int], [Int], [Int]) = ([], [], [], [])
+            let pixels = images * ranges.count * columns
+            inputs.reserveCapacity(pixels)
+            slots.reserveCapacity(pixels)
+            outputs.reserveCapacity(pixels)
+            for (v, verticalRange) in verticals.enumerated() {
+                for (h, horizontalRange) in horizontals.enumerated() {
+                    let start = inputs.count
+                    for image in 0..<images {
+                        for r in 0..<ranges.count where ranges[r] == verticalRange {
+                            let place = image * imageIn + r * c.inStepHeight * c.width
+                            let number = (image * ranges.count + r) * columns
+                            for i in 0..<columns where columnTaps[i] == horizontalRange {
+                                inputs.append((place + i * c.inStepWidth) * I.scalarSize)
+                                slots.append((number + i) * vectorBytes)
+                            }
+                        }
+                    }
+                    if inputs.count > start {
+                        classes.append(
+                            PixelClass(pixels: start..<inputs.count, taps: taps[v * horizontals.count + h]))
+                    }
+                }
+            }
+            for image in 0..<images {
+                for r in 0..<ranges.count {
+                    let place = image * imageOut + r * c.outStepHeight * c.outWidth
+                    for i in 0..<columns { outputs.append(place + i * c.outStepWidth) }
+                }
+            }
+            return StripTable(rows: ranges, classes: classes, inputs: inputs, slots: slots, outputs: outputs)
+        }
+
+        var (strips, tables): ([Strip], [StripTable]) = ([], [])
+        let height = images > 1 ? rows : max(1, stripPixels / max(1, columns))
+        for first in stride(from: 0, to: rows, by: height) {
+            let ranges = Array(rowTaps[first..<min(rows, first + height)])
+            let index = tables.lastIndex { $0.rows == ranges } ?? tables.count
+            if index == tables.count { tables.append(table(ranges)) }
+            strips.append(
+                Strip(
+                    table: index, input: first * c.inStepHeight * c.width * I.scalarSize,
+                    output: (first * c.outStepHeight + row) * c.outWidth + column))
+        }
+        (self.strips, self.tables) = (strips, tables)
+    }
+}
+
+/// The taps that a pixel at `place` sees in an image of `length`: a range, as positions rise or fall steadily.
+@inlinable
+func visible(_ taps: [AxisTap], _ place: Int, _ length: Int) -> Range<Int> {
+    let inside = taps.indices.filter { (0..<length).contains(place + taps[$0].position) }
+    return inside.isEmpty ? 0..<0 : inside.first!..<inside.last! + 1
+}
+
+/// Each value once, in order of appearance.
+@inlinable
+func distinct(_ ranges: [Range<Int>]) -> [Range<Int>] {
+    var result: [Range<Int>] = []
+    for range in ranges where result.last != range && !result.contains(range) { result.append(range) }
+    return result
+}
