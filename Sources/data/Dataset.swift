@@ -58,3 +58,19 @@ public struct Subset: Dataset {
         try dataset.batch(places.map { indices[$0] })
     }
 }
+
+/// A dataset cut at random into parts of the given lengths. Mirrors `torch.utils.data.random_split`.
+///
+/// Traps unless the lengths sum to the dataset's.
+public func randomSplit(
+    _ dataset: any Dataset, _ lengths: [Int], generator: Generator = .default
+) -> [Subset] {
+    precondition(
+        lengths.reduce(0, +) == dataset.count, "randomSplit: \(lengths) do not sum to \(dataset.count) samples")
+    let order = generator.permutation(dataset.count)
+    var start = 0
+    return lengths.map { length in
+        defer { start += length }
+        return Subset(dataset, indices: Array(order[start..<start + length]))
+    }
+}

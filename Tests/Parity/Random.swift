@@ -21,7 +21,14 @@ func runRandom(_ item: Case) throws {
             try item.expect("epoch \(epoch)", order, key.string)
         }
     default:
-        if item.json["op"].string == "rng.random_split" { throw CaseError.unsupported("random_split") }
+        if item.json["op"].string == "rng.random_split" {
+            let indices = Tensor.arange(args["n"].int ?? 0)
+            let parts = data.randomSplit(
+                TensorDataset(indices, indices), args["lengths"].ints ?? [],
+                generator: Generator(seed: UInt64(args["generator_seed"].int ?? 0)))
+            for (part, key) in zip(parts, outputs) { try item.expect("part", Tensor(part.indices), key.string) }
+            return
+        }
         let generator: Generator
         if item.json["generator"].string == "own" {
             generator = Generator(seed: seed)
@@ -64,6 +71,9 @@ private func draw(_ op: String, _ args: Args, _ generator: Generator) throws -> 
     case "bernoulli": return Tensor.full(size, args.double("p", 0.5), dtype: type).bernoulli(generator: generator)
     case "bernoulli_": return Tensor.empty(size, dtype: type).bernoulli_(args.double("p", 0.5), generator: generator)
     case "dropout": return F.dropout(Tensor.ones(size, dtype: type), p: args.double("p", 0.5), generator: generator)
+    case "multinomial":
+        guard args.bool("replacement", false) else { throw CaseError.unsupported("multinomial without replacement") }
+        return Tensor(args["input"].doubles ?? []).to(type).multinomial(args.int("num_samples", 1), generator: generator)
     default: throw CaseError.unsupported(op)
     }
 }

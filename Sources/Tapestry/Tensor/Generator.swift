@@ -164,12 +164,14 @@ extension Generator.State {
             for index in target.indices { target[index] = T(normal() * std + mean) }
             return
         }
+        // In the target's precision, as torch: the angle's rounding shows in the result.
+        let (shift, scale, turn) = (T(mean), T(std), T(2 * Double.pi))
         func transform(_ start: Int) {
             for index in start..<start + 8 {
-                let radius = (-2 * log(1 - Double(target[index]))).squareRoot()
-                let angle = 2 * Double.pi * Double(target[index + 8])
-                target[index] = T(radius * cos(angle) * std + mean)
-                target[index + 8] = T(radius * sin(angle) * std + mean)
+                let radius = (-2 * T(log(Double(1 - target[index])))).squareRoot()
+                let angle = Double(turn * target[index + 8])
+                target[index] = shift.addingProduct(radius * T(cos(angle)), scale)
+                target[index + 8] = shift.addingProduct(radius * T(sin(angle)), scale)
             }
         }
         for index in target.indices { target[index] = uniform(&self) }

@@ -38,6 +38,31 @@ extension Tensor {
         Tensor(generator.permutation(count))
     }
 
+    /// `count` indices of this vector of weights, drawn with replacement in proportion to them: int64 [count].
+    /// Mirrors `torch.multinomial(replacement=True)`.
+    public func multinomial(
+        _ count: Int, generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        let site = SourceSite(file, line)
+        let weights = array(Double.self)
+        let total = weights.reduce(0, +)
+        require(
+            rank == 1 && total > 0 && total.isFinite && weights.allSatisfy { $0 >= 0 },
+            "multinomial: \(shape) weights must be one dimension, not negative, and not all zero", site)
+        var sum = 0.0
+        let shares = weights.map { weight -> Double in
+            sum += weight
+            return sum / total
+        }
+        return Tensor(
+            generator.draw { state in
+                (0..<count).map { _ in
+                    let draw = state.uniformDouble()
+                    return shares.firstIndex { $0 >= draw } ?? weights.count - 1
+                }
+            })
+    }
+
     /// Fills with uniform numbers in `from ..< to`; floating point only. Mirrors `Tensor.uniform_`.
     @discardableResult
     public func uniform_(
