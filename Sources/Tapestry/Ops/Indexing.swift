@@ -10,41 +10,77 @@ public protocol TensorIndex {
 public enum IndexEntry: TensorIndex, Sendable {
     /// One index; the dimension goes.
     case at(Int)
-    /// Indices from `start` before `stop` by `step`; bounds may be left out, negative ones count from the end.
-    case slice(Int?, Int?, Int = 1)
+    /// Indices from the first before the second by the third.
+    case range(Int?, Int?, Int)
     /// A new dimension of length 1.
-    case newAxis
+    case axis
     /// As many whole dimensions as are needed.
-    case ellipsis
+    case rest
 
-    /// The whole dimension.
-    public static var all: IndexEntry { .slice(nil, nil) }
     public var tensorIndex: IndexEntry { self }
 }
 
-extension Int: TensorIndex { public var tensorIndex: IndexEntry { .at(self) } }
-extension Range<Int>: TensorIndex { public var tensorIndex: IndexEntry { .slice(lowerBound, upperBound) } }
-extension ClosedRange<Int>: TensorIndex {
-    public var tensorIndex: IndexEntry { .slice(lowerBound, upperBound == -1 ? nil : upperBound + 1) }
+extension TensorIndex where Self == IndexEntry {
+    /// The whole dimension.
+    public static var all: IndexEntry { .range(nil, nil, 1) }
+    /// Indices from `start` before `stop` by `step`; nil leaves a bound out, negative ones count from the end.
+    public static func slice(_ start: Int?, _ stop: Int?, _ step: Int = 1) -> IndexEntry { .range(start, stop, step) }
+    /// A new dimension of length 1.
+    public static var newAxis: IndexEntry { .axis }
+    /// As many whole dimensions as are needed.
+    public static var ellipsis: IndexEntry { .rest }
 }
-extension PartialRangeFrom<Int>: TensorIndex { public var tensorIndex: IndexEntry { .slice(lowerBound, nil) } }
-extension PartialRangeUpTo<Int>: TensorIndex { public var tensorIndex: IndexEntry { .slice(nil, upperBound) } }
+
+extension Int: TensorIndex { public var tensorIndex: IndexEntry { .at(self) } }
+extension Range<Int>: TensorIndex { public var tensorIndex: IndexEntry { .range(lowerBound, upperBound, 1) } }
+extension ClosedRange<Int>: TensorIndex {
+    public var tensorIndex: IndexEntry { .range(lowerBound, upperBound == -1 ? nil : upperBound + 1, 1) }
+}
+extension PartialRangeFrom<Int>: TensorIndex { public var tensorIndex: IndexEntry { .range(lowerBound, nil, 1) } }
+extension PartialRangeUpTo<Int>: TensorIndex { public var tensorIndex: IndexEntry { .range(nil, upperBound, 1) } }
 extension PartialRangeThrough<Int>: TensorIndex {
-    public var tensorIndex: IndexEntry { .slice(nil, upperBound == -1 ? nil : upperBound + 1) }
+    public var tensorIndex: IndexEntry { .range(nil, upperBound == -1 ? nil : upperBound + 1, 1) }
 }
 /// `x[..]`, a whole dimension: Swift's unbounded range is a function type.
 public typealias UnboundedIndex = (UnboundedRange_) -> Void
 
 extension Tensor {
+    // One overload a number of entries: leading dots (`.ellipsis`) need a type of its own for each, and parameter packs
+    // crash the optimiser of Swift 6.3.
+
     /// Elements by index, range, `.all`, `.ellipsis` and `.newAxis`: a view. Assignment changes this tensor in place.
-    public subscript(_ entries: any TensorIndex...) -> Tensor {
-        get { indexed(entries.map(\.tensorIndex)) }
-        set { indexed(entries.map(\.tensorIndex)).copy_(newValue) }
+    public subscript<A: TensorIndex>(_ a: A) -> Tensor {
+        get { indexed([a.tensorIndex]) }
+        set { indexed([a.tensorIndex]).copy_(newValue) }
+    }
+    public subscript<A: TensorIndex, B: TensorIndex>(_ a: A, _ b: B) -> Tensor {
+        get { indexed([a.tensorIndex, b.tensorIndex]) }
+        set { indexed([a.tensorIndex, b.tensorIndex]).copy_(newValue) }
+    }
+    public subscript<A: TensorIndex, B: TensorIndex, C: TensorIndex>(_ a: A, _ b: B, _ c: C) -> Tensor {
+        get { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex]) }
+        set { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex]).copy_(newValue) }
+    }
+    public subscript<A: TensorIndex, B: TensorIndex, C: TensorIndex, D: TensorIndex>(_ a: A, _ b: B, _ c: C, _ d: D) -> Tensor {
+        get { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex, d.tensorIndex]) }
+        set { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex, d.tensorIndex]).copy_(newValue) }
+    }
+    public subscript<A: TensorIndex, B: TensorIndex, C: TensorIndex, D: TensorIndex, E: TensorIndex>(_ a: A, _ b: B, _ c: C, _ d: D, _ e: E) -> Tensor {
+        get { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex, d.tensorIndex, e.tensorIndex]) }
+        set { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex, d.tensorIndex, e.tensorIndex]).copy_(newValue) }
     }
     /// The first entry is a whole dimension: `x[..., 1..<3]`.
-    public subscript(_: UnboundedIndex, _ entries: any TensorIndex...) -> Tensor {
-        get { indexed([.all] + entries.map(\.tensorIndex)) }
-        set { indexed([.all] + entries.map(\.tensorIndex)).copy_(newValue) }
+    public subscript<A: TensorIndex>(_: UnboundedIndex, _ a: A) -> Tensor {
+        get { indexed([.all, a.tensorIndex]) }
+        set { indexed([.all, a.tensorIndex]).copy_(newValue) }
+    }
+    public subscript<A: TensorIndex, B: TensorIndex>(_: UnboundedIndex, _ a: A, _ b: B) -> Tensor {
+        get { indexed([.all, a.tensorIndex, b.tensorIndex]) }
+        set { indexed([.all, a.tensorIndex, b.tensorIndex]).copy_(newValue) }
+    }
+    public subscript<A: TensorIndex, B: TensorIndex, C: TensorIndex>(_: UnboundedIndex, _ a: A, _ b: B, _ c: C) -> Tensor {
+        get { indexed([.all, a.tensorIndex, b.tensorIndex, c.tensorIndex]) }
+        set { indexed([.all, a.tensorIndex, b.tensorIndex, c.tensorIndex]).copy_(newValue) }
     }
     /// Rows by an index tensor or mask, see `index(_:)`; assignment changes this tensor in place.
     public subscript(_ index: Tensor) -> Tensor {
@@ -57,7 +93,7 @@ extension Tensor {
         let site = SourceSite(file, line)
         let consumed = entries.reduce(0) {
             switch $1 {
-            case .at, .slice: $0 + 1
+            case .at, .range: $0 + 1
             default: $0
             }
         }
@@ -67,15 +103,15 @@ extension Tensor {
         for entry in entries {
             switch entry {
             case .at(let index): x = x.select(dim: dim, index: index, file: file, line: line)
-            case .slice(let start, let stop, let step):
+            case .range(let start, let stop, let step):
                 if start != nil || stop != nil || step != 1 {
                     x = x.slice(dim: dim, start: start, end: stop, step: step, file: file, line: line)
                 }
                 dim += 1
-            case .newAxis:
+            case .axis:
                 x = x.unsqueeze(dim, file: file, line: line)
                 dim += 1
-            case .ellipsis: dim += rank - consumed
+            case .rest: dim += rank - consumed
             }
         }
         return x === self ? Reshape(shape: shape)(self, at: site) : x
