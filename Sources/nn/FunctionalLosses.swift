@@ -1,6 +1,22 @@
 // Loss functions, written in tensor ops. Mirrors torch.nn.functional; formulas in each comment, elementwise, then reduced.
 import Foundation
 
+/// −(y ln x + (1 − y) ln(1 − x)), logarithms no smaller than −100. dx = dy (x − y) / max(x (1 − x), 1e-12): a clamped
+/// logarithm alone would have none; dy = dy (ln(1 − x) − ln x).
+private struct BinaryCrossEntropy: CustomFunction {
+    func forward(_ t: [Tensor]) -> Tensor {
+        let (x, y) = (t[0], t[1])
+        return -(y * x.log().clamp(min: -100) + (1 - y) * (-x).log1p().clamp(min: -100))
+    }
+    func backward(_ t: [Tensor], _ output: Tensor, _ dy: Tensor) -> [Tensor?] {
+        let (x, y) = (t[0], t[1])
+        return [
+            dy * (x - y) / (x * (1 - x)).clamp(min: 1e-12),
+            dy * ((-x).log1p().clamp(min: -100) - x.log().clamp(min: -100)),
+        ]
+    }
+}
+
 extension F {
     /// Elements of a loss to its value.
     static func reduce(_ loss: Tensor, _ reduction: Tensor.Reduction) -> Tensor {
@@ -38,19 +54,7 @@ extension F {
     public static func binaryCrossEntropy(
         _ input: Tensor, _ target: Tensor, weight: Tensor? = nil, reduction: Tensor.Reduction = .mean
     ) -> Tensor {
-        // A clamped logarithm has no gradient: as torch, the gradient is that of (x − y) / (x (1 − x)), its divisor
-        // at least 1e-12.
-        let x = input.detach()
-        let value = target * x.log().clamp(min: -100) + (1 - target) * (-x).log1p().clamp(min: -100)
-        let slope = (x - target.detach()) / (x * (1 - x)).clamp(min: 1e-12)
-        var loss = -value
-        if input.requiresGrad, GradMode.isEnabled {
-            // Value from the clamped logarithms, gradient from the plain ones where they are finite.
-            let smooth = -(target * input.log() + (1 - target) * (-input).log1p())
-            let plain = x.gt(0).logicalAnd(x.lt(1))
-            let safe = Tensor.where(plain, smooth, slope * (input - x))
-            loss = loss + safe - safe.detach()
-        }
+        var loss = BinaryCrossEntropy().apply(input, target)
         if let weight { loss = loss * weight }
         return reduce(loss, reduction)
     }
