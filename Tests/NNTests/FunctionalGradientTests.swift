@@ -49,6 +49,16 @@ private enum Cases {
         if isSmooth { try gradgradcheck({ function($0[0]) }, [leaf([2, 4, 3, 3], seed: 5)]) }
     }
 
+    @Test func gridSampling() throws {
+        let grid = (Tensor.rand([2, 2, 3, 2], dtype: .float64, generator: Generator(seed: 3)) * 2.2 - 1.1).requiresGrad()
+        try gradcheck({ F.gridSample($0[0], $0[1]) }, [leaf([2, 2, 3, 4]), grid])
+        try gradcheck({ F.gridSample($0[0], $0[1], paddingMode: .border, alignCorners: true) }, [leaf([2, 2, 3, 4]), grid])
+        // The identity grid gives the image back.
+        let x = leaf([1, 1, 2, 2])
+        let identity = Tensor([-0.5, -0.5, 0.5, -0.5, -0.5, 0.5, 0.5, 0.5], shape: [1, 2, 2, 2])
+        #expect(F.gridSample(x, identity).isClose(to: x))
+    }
+
     @Test(arguments: Cases.losses.indices) func losses(_ index: Int) throws {
         let function = Cases.losses[index].function
         try gradcheck({ function($0[0], $0[1]) }, [leaf([4, 3]), leaf([4, 3], seed: 2)])

@@ -98,6 +98,26 @@ private enum Cases {
             }, [leaf([2, 4]), leaf([2, 2], seed: 2)])
     }
 
+    @Test func linearSystems() throws {
+        let a = Tensor([4.0, 1, -2, 3, 5, 1, 0.5, -1, 3], shape: [3, 3], requiresGrad: true)
+        let b = leaf([3, 2])
+        #expect(a.matmul(a.solve(b)).isClose(to: b, atol: 1e-12) && a.matmul(a.inverse()).isClose(to: .eye(3, dtype: .float64), atol: 1e-12))
+        #expect(abs(a.det().item() - 66.5) < 1e-9)
+        let (q, r) = a.qr()
+        #expect(q.matmul(r).isClose(to: a, atol: 1e-12) && q.T.matmul(q).isClose(to: .eye(3, dtype: .float64), atol: 1e-12))
+        // torch.linalg.qr's signs
+        expectClose(r.diagonal(), [-5.024937810560445, -3.6668166785994973, 3.60912360495956], tolerance: 1e-9)
+        try gradcheck({ $0[0].solve($0[1]) }, [a, b])
+        try gradgradcheck({ $0[0].solve($0[1]) }, [a, b])
+        try gradcheck({ $0[0].inverse() }, [a])
+        try gradgradcheck({ $0[0].inverse() }, [a])
+        try gradcheck({ $0[0].det() }, [a])
+        try gradgradcheck({ $0[0].det() }, [a])
+        try gradcheck({ $0[0].qr().q }, [a])
+        try gradgradcheck({ $0[0].qr().q }, [a])
+        try gradcheck({ $0[0].solve($0[1]) }, [Tensor.eye(2, dtype: .float64).repeat([2, 1, 1]).requiresGrad(), leaf([2, 2, 1])])
+    }
+
     // MARK: Functions of functions
 
     @Test func productsWithTheJacobianAgreeWithIt() {

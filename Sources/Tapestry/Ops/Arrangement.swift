@@ -104,7 +104,8 @@ extension Tensor {
         let padded = [Int](repeating: 1, count: repeats.count - rank) + shape
         var x = reshape(zip(repeats, padded).flatMap { [1, $1] }, file: file, line: line)
         x = x.expand(zip(repeats, padded).flatMap { [$0, $1] }, file: file, line: line)
-        return x.reshape(zip(repeats, padded).map { $0 * $1 }, file: file, line: line)
+        // A copy even where a view would do: repeats of one element must not change together.
+        return x.reshape(zip(repeats, padded).map { $0 * $1 }, file: file, line: line).contiguous(file: file, line: line)
     }
     /// As `repeat`, missing counts being 1. Mirrors `torch.tile`.
     public func tile(_ repeats: [Int], file: StaticString = #fileID, line: UInt = #line) -> Tensor {
