@@ -214,22 +214,16 @@
         let size = I.scalarSize
         let lanes = block.vectors &* I.width
         let weightBytes = phase.elements.count &* lanes &* size
-        let depth = max(1, 18_432 / max(1, weightBytes))
         var channel = 0
         repeat {
-            let channels = min(depth, c.inChannels &- channel)
+            let channels = min(phase.depth, c.inChannels &- channel)
             for kind in table.classes {
-                var tiles = PixelTiles(
-                    channels: channels, planeBytes: planeSize &* size, weightBytes: weightBytes, taps: kind.taps.count,
-                    tapInputs: phase.tapInputs.address(kind.taps.lowerBound), tapWeights: phase.tapWeights.address(kind.taps.lowerBound),
-                    count: kind.pixels.count, inputs: table.inputs.address(kind.pixels.lowerBound),
-                    slots: table.slots.address(kind.pixels.lowerBound), x: x + channel &* planeSize &* size,
-                    w: w + channel &* weightBytes, sums: sums, continues: channel > 0)
-                if kind.taps.count == 1 {
-                    tiles.countChannelsAsTaps(
-                        phase.channelInputs.address(0), phase.channelWeights.address(0),
-                        block.vectors)
-                }
+                let tiles = PixelTiles(
+                    terms: phase.terms.address(kind.terms), termCount: channels &* kind.taps,
+                    inputs: table.inputs.address(kind.pixels.lowerBound),
+                    slots: table.slots.address(kind.pixels.lowerBound), count: kind.pixels.count,
+                    x: x + channel &* planeSize &* size, w: w + channel &* weightBytes, sums: sums,
+                    continues: channel > 0)
                 if I.hasManyRegisters, block.vectors == 4 {
                     tiles.compute(I.self, InlineArray<6, Void>.self, InlineArray<4, Void>.self)
                 } else if block.vectors == 2 {
@@ -262,18 +256,16 @@ extension ISA {
     static var tileVectors: Int { hasManyRegisters ? 4 : 2 }
 }
 
-/// The pixels of a class and what they need for some input channels.
+/// The pixels of a class, and what is summed for each: a single loop over input channels and taps together, as the end
+/// of a short loop over taps is mispredicted so often that it costs a tenth of the time.
 @usableFromInline struct PixelTiles {
-    /// Input channels, and the bytes from one to the next in the input and in the weights.
-    @usableFromInline var channels: Int
-    @usableFromInline let planeBytes, weightBytes: Int
-    /// For each tap, bytes from a pixel, and bytes into a channel's weights (for one vector).
-    @usableFromInline var taps: Int
-    @usableFromInline var tapInputs, tapWeights: UnsafePointer<Int>
+    /// For each product, bytes from a pixel to the factor, and bytes to the weight (for one vector).
+    @usableFromInline let terms: UnsafePointer<Int>
+    @usableFromInline let termCount: Int
     /// For each pixel, bytes from `x`, and bytes into the sums (for one vector).
-    @usableFromInline let count: Int
     @usableFromInline let inputs, slots: UnsafePointer<Int>
-    @usableFromInline var x, w: UnsafeRawPointer
+    @usableFromInline let count: Int
+    @usableFromInline let x, w: UnsafeRawPointer
     /// [pixel][lane].
     @usableFromInline let sums: UnsafeMutableRawPointer
     /// Whether the sums go on from what is there.
@@ -281,30 +273,18 @@ extension ISA {
 
     @inlinable @inline(__always)
     init(
-        channels: Int, planeBytes: Int, weightBytes: Int, taps: Int, tapInputs: UnsafePointer<Int>,
-        tapWeights: UnsafePointer<Int>, count: Int, inputs: UnsafePointer<Int>, slots: UnsafePointer<Int>,
+        terms: UnsafePointer<Int>, termCount: Int, inputs: UnsafePointer<Int>, slots: UnsafePointer<Int>, count: Int,
         x: UnsafeRawPointer, w: UnsafeRawPointer, sums: UnsafeMutableRawPointer, continues: Bool
     ) {
-        (self.channels, self.planeBytes, self.weightBytes) = (channels, planeBytes, weightBytes)
-        (self.taps, self.tapInputs, self.tapWeights) = (taps, tapInputs, tapWeights)
-        (self.count, self.inputs, self.slots) = (count, inputs, slots)
+        (self.terms, self.termCount) = (terms, termCount)
+        (self.inputs, self.slots, self.count) = (inputs, slots, count)
         (self.x, self.w, self.sums, self.continues) = (x, w, sums, continues)
-    }
-
-    /// Where there is one tap only, the inner loop runs over the channels instead.
-    @inlinable @inline(__always)
-    mutating func countChannelsAsTaps(
-        _ channelInputs: UnsafePointer<Int>, _ channelWeights: UnsafePointer<Int>, _ vectors: Int
-    ) {
-        x += tapInputs[0]
-        w += tapWeights[0] &* vectors
-        (channels, taps) = (1, channels)
-        (tapInputs, tapWeights) = (channelInputs, channelWeights)
     }
 
     /// The register tile, R pixels × V vectors of channels, for every R pixels.
     @inlinable @inline(never)
     func compute<I: ISA, let R: Int, let V: Int>(_: I.Type, _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type) {
+        let end = terms + 2 &* termCount
         var start = 0
         while start < count {
             // Behind the last pixel, tiles compute it again.
@@ -317,20 +297,17 @@ extension ISA {
                     for v in 0..<V { acc[r][v] = I.load(slot, v &* I.width) }
                 }
             }
-            var (plane, weight) = (x, w)
-            for _ in 0..<channels {
-                for tap in 0..<taps {
-                    let source = plane + tapInputs[tap]
-                    let row = weight + tapWeights[tap] &* V
-                    var weights = InlineArray<V, I.V>(repeating: .zero)
-                    for v in 0..<V { weights[v] = I.load(row, v &* I.width) }
-                    for r in 0..<R {
-                        let value = I.broadcast(source + places[r], 0)
-                        for v in 0..<V { I.fma(&acc[r][v], value, weights[v]) }
-                    }
+            var term = terms
+            while term < end {
+                let source = x + term[0]
+                let row = w + term[1] &* V
+                var weights = InlineArray<V, I.V>(repeating: .zero)
+                for v in 0..<V { weights[v] = I.load(row, v &* I.width) }
+                for r in 0..<R {
+                    let value = I.broadcast(source + places[r], 0)
+                    for v in 0..<V { I.fma(&acc[r][v], value, weights[v]) }
                 }
-                plane += planeBytes
-                weight += weightBytes
+                term += 2
             }
             for r in 0..<R {
                 let slot = sums + slots[Swift.min(start &+ r, count &- 1)] &* V

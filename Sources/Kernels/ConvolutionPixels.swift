@@ -32,9 +32,11 @@
 
 /// Pixels of a strip that see the same taps.
 @usableFromInline struct PixelClass {
-    /// Where in the table its pixels are, and where its taps.
-    @usableFromInline let pixels, taps: Range<Int>
-    @inlinable init(pixels: Range<Int>, taps: Range<Int>) { (self.pixels, self.taps) = (pixels, taps) }
+    /// Where in the table its pixels are.
+    @usableFromInline let pixels: Range<Int>
+    /// Where its terms begin, and how many there are of each channel.
+    @usableFromInline let terms, taps: Int
+    @inlinable init(pixels: Range<Int>, terms: Int, taps: Int) { (self.pixels, self.terms, self.taps) = (pixels, terms, taps) }
 }
 
 /// The pixels of a strip of rows, in every image of a unit, class by class.
@@ -68,10 +70,11 @@
 @usableFromInline struct PixelPhase {
     /// The filter's elements that belong to the phase, in the order of its packed weights.
     @usableFromInline let elements: [Int]
-    /// For each tap of each class: bytes from a pixel's place to the tap's, and its number times bytes of a vector.
-    @usableFromInline let tapInputs, tapWeights: PlaceTable
-    /// For each channel, bytes to its plane and to its weights (of one vector).
-    @usableFromInline let channelInputs, channelWeights: PlaceTable
+    /// Input channels that are worked through at a time.
+    @usableFromInline let depth: Int
+    /// For each class, the products of a pixel, for each channel of `depth` and each tap: in turn the bytes from the
+    /// pixel to the factor, and the bytes to its weight, for weights of one vector.
+    @usableFromInline let terms: PlaceTable
     @usableFromInline let strips: [Strip]
     @usableFromInline let tables: [StripTable]
     /// Where its packed weights begin, in scalars.
@@ -86,29 +89,33 @@
         let (vertical, horizontal) = (c.verticalTaps[row], c.horizontalTaps[column])
         let elements = vertical.flatMap { v in horizontal.map { v.index * c.kernelWidth + $0.index } }
         (self.elements, self.weights) = (elements, weights)
-        channelInputs = PlaceTable((0..<c.inChannels).map { $0 * planeSize * I.scalarSize })
-        channelWeights = PlaceTable((0..<c.inChannels).map { $0 * elements.count * vectorBytes })
+        // Weights, and a cache line or two of each row under the filter, stay in the first-level cache.
+        let bytes = elements.count * I.tileVectors * vectorBytes + vertical.count * 96
+        let depth = max(1, min(c.inChannels, 24_576 / max(1, bytes)))
+        self.depth = depth
 
         // What the pixels of each row and column see, and a list of taps for each pair of these.
         let (rows, columns) = (c.phaseRows(row), c.phaseColumns(column))
         let rowTaps = (0..<rows).map { visible(vertical, $0 * c.inStepHeight, c.height) }
         let columnTaps = (0..<columns).map { visible(horizontal, $0 * c.inStepWidth, c.width) }
         let (verticals, horizontals) = (distinct(rowTaps), distinct(columnTaps))
-        var (tapInputs, tapWeights): ([Int], [Int]) = ([], [])
-        var taps: [Range<Int>] = []
+        var terms: [Int] = []
+        var starts: [Int] = []
         for v in verticals {
             for h in horizontals {
-                let first = tapInputs.count
-                for y in v {
-                    for x in h {
-                        tapInputs.append((vertical[y].position * c.width + horizontal[x].position) * I.scalarSize)
-                        tapWeights.append((y * horizontal.count + x) * vectorBytes)
+                starts.append(terms.count)
+                for channel in 0..<depth {
+                    for y in v {
+                        for x in h {
+                            let place = vertical[y].position * c.width + horizontal[x].position
+                            terms.append((channel * planeSize + place) * I.scalarSize)
+                            terms.append((channel * elements.count + y * horizontal.count + x) * vectorBytes)
+                        }
                     }
                 }
-                taps.append(first..<tapInputs.count)
             }
         }
-        (self.tapInputs, self.tapWeights) = (PlaceTable(tapInputs), PlaceTable(tapWeights))
+        self.terms = PlaceTable(terms)
 
         func table(_ ranges: [Range<Int>]) -> StripTable {
             var (classes, inputs, slots, outputs): ([PixelClass], [Int], [Int], [Int]) = ([], [], [], [])
@@ -131,7 +138,9 @@
                     }
                     if inputs.count > start {
                         classes.append(
-                            PixelClass(pixels: start..<inputs.count, taps: taps[v * horizontals.count + h]))
+                            PixelClass(
+                                pixels: start..<inputs.count, terms: starts[v * horizontals.count + h],
+                                taps: verticalRange.count * horizontalRange.count))
                     }
                 }
             }
