@@ -40,7 +40,9 @@ public func AdamW(
     _ parameters: [Tensor], lr: Double = 1e-3, betas: (Double, Double) = (0.9, 0.999), eps: Double = 1e-8,
     weightDecay: Double = 1e-2, amsgrad: Bool = false, maximize: Bool = false
 ) -> Adam {
-    AdamW([.init(parameters)], lr: lr, betas: betas, eps: eps, weightDecay: weightDecay, amsgrad: amsgrad, maximize: maximize)
+    AdamW(
+        [.init(parameters)], lr: lr, betas: betas, eps: eps, weightDecay: weightDecay, amsgrad: amsgrad,
+        maximize: maximize)
 }
 public func AdamW(
     _ groups: [Optimizer.ParameterGroup], lr: Double = 1e-3, betas: (Double, Double) = (0.9, 0.999), eps: Double = 1e-8,
@@ -53,12 +55,10 @@ public func AdamW(
 
 /// Adam with Nesterov momentum: `μₜ = β₁(1 − ½·0.96^(tψ))`. Mirrors `torch.optim.NAdam` (Dozat, 2016).
 public final class NAdam: GradientOptimizer {
-    /// Products of μ so far; in Float, as torch keeps them.
-    private var products: [ObjectIdentifier: Float] = [:]
-
     public convenience init(
         _ parameters: [Tensor], lr: Double = 2e-3, betas: (Double, Double) = (0.9, 0.999), eps: Double = 1e-8,
-        weightDecay: Double = 0, momentumDecay: Double = 4e-3, decoupledWeightDecay: Bool = false, maximize: Bool = false
+        weightDecay: Double = 0, momentumDecay: Double = 4e-3, decoupledWeightDecay: Bool = false,
+        maximize: Bool = false
     ) {
         self.init(
             [ParameterGroup(parameters)], lr: lr, betas: betas, eps: eps, weightDecay: weightDecay,
@@ -66,7 +66,8 @@ public final class NAdam: GradientOptimizer {
     }
     public init(
         _ groups: [ParameterGroup], lr: Double = 2e-3, betas: (Double, Double) = (0.9, 0.999), eps: Double = 1e-8,
-        weightDecay: Double = 0, momentumDecay: Double = 4e-3, decoupledWeightDecay: Bool = false, maximize: Bool = false
+        weightDecay: Double = 0, momentumDecay: Double = 4e-3, decoupledWeightDecay: Bool = false,
+        maximize: Bool = false
     ) {
         super.init(
             groups,
@@ -80,8 +81,9 @@ public final class NAdam: GradientOptimizer {
     override func update(_ p: Tensor, _ g: Tensor, _ group: ParameterGroup, step t: Int) {
         let (beta1, beta2, decay) = (group["beta1"], group["beta2"], group["momentumDecay"])
         func mu(_ step: Int) -> Double { beta1 * (1 - 0.5 * pow(0.96, Double(step) * decay)) }
-        let product = (products[ObjectIdentifier(p)] ?? 1) * Float(mu(t))
-        products[ObjectIdentifier(p)] = product
+        // The product of μ so far, in Float, as torch keeps it.
+        let product = Float(numbers[ObjectIdentifier(p)]?["muProduct"] ?? 1) * Float(mu(t))
+        numbers[ObjectIdentifier(p), default: [:]]["muProduct"] = Double(product)
         p.nadamStep(
             NAdamSettings(
                 lr: group.lr, beta1: beta1, beta2: beta2, eps: group["eps"], weightDecay: group["weightDecay"],
@@ -136,7 +138,8 @@ public final class Adamax: GradientOptimizer {
         _ parameters: [Tensor], lr: Double = 2e-3, betas: (Double, Double) = (0.9, 0.999), eps: Double = 1e-8,
         weightDecay: Double = 0, maximize: Bool = false
     ) {
-        self.init([ParameterGroup(parameters)], lr: lr, betas: betas, eps: eps, weightDecay: weightDecay, maximize: maximize)
+        self.init(
+            [ParameterGroup(parameters)], lr: lr, betas: betas, eps: eps, weightDecay: weightDecay, maximize: maximize)
     }
     public init(
         _ groups: [ParameterGroup], lr: Double = 2e-3, betas: (Double, Double) = (0.9, 0.999), eps: Double = 1e-8,
@@ -197,14 +200,16 @@ public final class Adadelta: GradientOptimizer {
         _ parameters: [Tensor], lr: Double = 1, rho: Double = 0.9, eps: Double = 1e-6, weightDecay: Double = 0,
         maximize: Bool = false
     ) {
-        self.init([ParameterGroup(parameters)], lr: lr, rho: rho, eps: eps, weightDecay: weightDecay, maximize: maximize)
+        self.init(
+            [ParameterGroup(parameters)], lr: lr, rho: rho, eps: eps, weightDecay: weightDecay, maximize: maximize)
     }
     public init(
         _ groups: [ParameterGroup], lr: Double = 1, rho: Double = 0.9, eps: Double = 1e-6, weightDecay: Double = 0,
         maximize: Bool = false
     ) {
         super.init(
-            groups, defaults: ["lr": lr, "rho": rho, "eps": eps, "weightDecay": weightDecay, "maximize": flag(maximize)])
+            groups,
+            defaults: ["lr": lr, "rho": rho, "eps": eps, "weightDecay": weightDecay, "maximize": flag(maximize)])
     }
 
     override func update(_ p: Tensor, _ g: Tensor, _ group: ParameterGroup, step: Int) {
@@ -229,7 +234,8 @@ public final class RMSprop: GradientOptimizer {
             centered: centered, maximize: maximize)
     }
     public init(
-        _ groups: [ParameterGroup], lr: Double = 1e-2, alpha: Double = 0.99, eps: Double = 1e-8, weightDecay: Double = 0,
+        _ groups: [ParameterGroup], lr: Double = 1e-2, alpha: Double = 0.99, eps: Double = 1e-8,
+        weightDecay: Double = 0,
         momentum: Double = 0, centered: Bool = false, maximize: Bool = false
     ) {
         super.init(
@@ -293,9 +299,6 @@ public final class Rprop: GradientOptimizer {
 
 /// Gradient descent whose weights are averaged too (`averages`). Mirrors `torch.optim.ASGD` (Polyak & Juditsky, 1992).
 public final class ASGD: GradientOptimizer {
-    /// Rate and weight of the average; in Float, as torch keeps them.
-    private var rates: [ObjectIdentifier: (eta: Float, mu: Float)] = [:]
-
     public convenience init(
         _ parameters: [Tensor], lr: Double = 1e-2, lambd: Double = 1e-4, alpha: Double = 0.75, t0: Double = 1e6,
         weightDecay: Double = 0, maximize: Bool = false
@@ -321,13 +324,15 @@ public final class ASGD: GradientOptimizer {
 
     override func update(_ p: Tensor, _ g: Tensor, _ group: ParameterGroup, step: Int) {
         let gradient = prepared(p, g, group)
-        let (eta, mu) = rates[ObjectIdentifier(p)] ?? (Float(group.lr), 1)
-        p.assign(p * (1 - group["lambd"] * Double(eta)) - gradient * Double(eta))
+        // Rate and weight of the average are rounded to Float, as torch keeps them.
+        let kept = numbers[ObjectIdentifier(p)] ?? [:]
+        let (eta, mu) = (kept["eta"] ?? Double(Float(group.lr)), kept["mu"] ?? 1)
+        p.assign(p * (1 - group["lambd"] * eta) - gradient * eta)
         let mean = zeroed("ax", of: p)
-        mean.assign(mu == 1 ? p : mean + (p - mean) * Double(mu))
-        rates[ObjectIdentifier(p)] = (
-            Float(group.lr / pow(1 + group["lambd"] * group.lr * Double(step), group["alpha"])),
-            Float(1 / max(1, Double(step) - group["t0"]))
-        )
+        mean.assign(mu == 1 ? p : mean + (p - mean) * mu)
+        numbers[ObjectIdentifier(p)] = [
+            "eta": Double(Float(group.lr / pow(1 + group["lambd"] * group.lr * Double(step), group["alpha"]))),
+            "mu": Double(Float(1 / max(1, Double(step) - group["t0"]))),
+        ]
     }
 }

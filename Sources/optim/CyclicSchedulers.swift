@@ -179,6 +179,17 @@ public final class ReduceLROnPlateau {
         badSteps = 0
     }
 
+    /// What must be kept to go on where this stopped. Mirrors `state_dict`.
+    public func stateDict() -> [String: Double] {
+        ["best": best, "badSteps": Double(badSteps), "coolingSteps": Double(coolingSteps)]
+    }
+    /// Takes on what `stateDict` gave.
+    public func loadStateDict(_ state: [String: Double]) {
+        if let value = state["best"] { best = value }
+        if let value = state["badSteps"] { badSteps = Int(value) }
+        if let value = state["coolingSteps"] { coolingSteps = Int(value) }
+    }
+
     private func isBetter(_ metric: Double) -> Bool {
         switch (mode, thresholdMode) {
         case (.min, .rel): metric < best * (1 - threshold)

@@ -35,6 +35,8 @@ open class Optimizer {
     public var parameterGroups: [ParameterGroup]
     /// What the optimiser remembers of each parameter, by name.
     var state: [ObjectIdentifier: [String: Tensor]] = [:]
+    /// Numbers that it remembers of each parameter, by name.
+    var numbers: [ObjectIdentifier: [String: Double]] = [:]
     /// Updates that each parameter has had.
     var steps: [ObjectIdentifier: Int] = [:]
 
@@ -72,6 +74,15 @@ open class Optimizer {
         }
     }
 
+    /// Works out the loss by `closure`, which goes backward too, then changes the parameters; returns the loss. Mirrors
+    /// `step(closure)`.
+    @discardableResult
+    public func step(_ closure: () -> Tensor) -> Tensor {
+        let loss = enableGrad(closure)
+        step()
+        return loss
+    }
+
     /// One update of one parameter; `step` counts from 1. Runs unrecorded.
     func update(_ parameter: Tensor, _ gradient: Tensor, _ group: ParameterGroup, step: Int) {
         preconditionFailure("\(type(of: self)) does not override update")
@@ -84,4 +95,11 @@ open class Optimizer {
         state[ObjectIdentifier(parameter), default: [:]][name] = fresh
         return fresh
     }
+
+    /// The shape of the state kept for a parameter.
+    func stateShape(of parameter: Tensor) -> [Int] { parameter.shape }
+    /// Puts what is kept elsewhere into `state` and `numbers`.
+    func prepareForSaving() {}
+    /// Takes it from there.
+    func restoreAfterLoading() {}
 }

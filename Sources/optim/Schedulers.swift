@@ -1,5 +1,5 @@
-// Learning rates that change from step to step. Each mirrors the class of its name in torch.optim.lr_scheduler and has its
-// recursive form, so that schedulers can be chained.
+// Learning rates that change from step to step. Each mirrors the class of its name in torch.optim.lr_scheduler and
+// has its recursive form, so that schedulers can be chained.
 import Foundation
 
 /// Changes an optimiser's learning rates: `step()` after each epoch or batch, as the class says.
@@ -8,7 +8,7 @@ open class LRScheduler {
     /// Steps so far.
     public fileprivate(set) var lastEpoch = -1
     /// Learning rates that the groups began with.
-    let baseRates: [Double]
+    private(set) var baseRates: [Double]
 
     init(_ optimizer: Optimizer) {
         self.optimizer = optimizer
@@ -30,6 +30,19 @@ open class LRScheduler {
     public func step() {
         lastEpoch += 1
         set(rates())
+    }
+
+    /// What the scheduler must keep to go on where it stopped, by name; the rates themselves are the optimiser's state.
+    /// Functions (of `LambdaLR`) are not kept. Mirrors `state_dict`.
+    public func stateDict() -> [String: Double] {
+        var result = ["lastEpoch": Double(lastEpoch)]
+        for (index, rate) in baseRates.enumerated() { result["baseLR.\(index)"] = rate }
+        return result
+    }
+    /// Takes on what `stateDict` of a scheduler built alike gave; keys that are missing leave the value as it is.
+    public func loadStateDict(_ state: [String: Double]) {
+        if let epoch = state["lastEpoch"] { lastEpoch = Int(epoch) }
+        baseRates = baseRates.enumerated().map { state["baseLR.\($0)"] ?? $1 }
     }
 
     /// Begins anew in the middle of a sequence.
@@ -188,6 +201,14 @@ public final class CosineAnnealingWarmRestarts: LRScheduler {
         }
         super.step()
     }
+    public override func stateDict() -> [String: Double] {
+        super.stateDict().merging(["position": Double(position), "length": Double(length)]) { $1 }
+    }
+    public override func loadStateDict(_ state: [String: Double]) {
+        super.loadStateDict(state)
+        if let value = state["position"] { position = Int(value) }
+        if let value = state["length"] { length = Int(value) }
+    }
 }
 
 /// The rate times a function of the step, one function a group or one for all.
@@ -201,7 +222,9 @@ public final class LambdaLR: LRScheduler {
         super.init(optimizer)
         step()
     }
-    public convenience init(_ optimizer: Optimizer, _ factor: @escaping (Int) -> Double) { self.init(optimizer, [factor]) }
+    public convenience init(_ optimizer: Optimizer, _ factor: @escaping (Int) -> Double) {
+        self.init(optimizer, [factor])
+    }
     override func rates() -> [Double] {
         baseRates.enumerated().map { $1 * factors[factors.count == 1 ? 0 : $0](lastEpoch) }
     }
@@ -225,9 +248,18 @@ public final class SequentialLR: LRScheduler {
     public override func step() {
         lastEpoch += 1
         let index = milestones.filter { $0 <= lastEpoch }.count
-        if index > 0, milestones[index - 1] == lastEpoch { schedulers[index].restart() } else { schedulers[index].step() }
+        if index > 0, milestones[index - 1] == lastEpoch {
+            schedulers[index].restart()
+        } else {
+            schedulers[index].step()
+        }
     }
     override func undo() { for scheduler in schedulers { scheduler.undo() } }
+    public override func stateDict() -> [String: Double] { super.stateDict().merging(nested(schedulers)) { $1 } }
+    public override func loadStateDict(_ state: [String: Double]) {
+        super.loadStateDict(state)
+        load(state, into: schedulers)
+    }
 }
 
 /// Several schedulers at once: each changes what the one before left.
@@ -244,4 +276,25 @@ public final class ChainedScheduler: LRScheduler {
         for scheduler in schedulers { scheduler.step() }
     }
     override func undo() { for scheduler in schedulers { scheduler.undo() } }
+    public override func stateDict() -> [String: Double] { super.stateDict().merging(nested(schedulers)) { $1 } }
+    public override func loadStateDict(_ state: [String: Double]) {
+        super.loadStateDict(state)
+        load(state, into: schedulers)
+    }
+}
+
+/// States of schedulers inside another, each under `INDEX.`.
+private func nested(_ schedulers: [LRScheduler]) -> [String: Double] {
+    var result: [String: Double] = [:]
+    for (index, scheduler) in schedulers.enumerated() {
+        for (name, value) in scheduler.stateDict() { result["\(index).\(name)"] = value }
+    }
+    return result
+}
+private func load(_ state: [String: Double], into schedulers: [LRScheduler]) {
+    for (index, scheduler) in schedulers.enumerated() {
+        let own = state.filter { $0.key.hasPrefix("\(index).") }
+        scheduler.loadStateDict(
+            Dictionary(uniqueKeysWithValues: own.map { (String($0.key.dropFirst("\(index).".count)), $0.value) }))
+    }
 }

@@ -36,6 +36,30 @@ import optim
             [0.6809358610891806, -1.6512348590614996, 2.6215338580476586])
     }
 
+    @Test func adamsRelatives() {
+        expect(run { optim.AdamW($0, lr: 0.1) }, [0.7049810963127292, -1.701984093261654, 2.6989870912361162])
+        expect(
+            run { optim.NAdam($0, lr: 0.1, weightDecay: 0.1) },
+            [0.7051375108002438, -1.7049705197104317, 2.7041889493957467])
+        expect(
+            run { optim.NAdam($0, lr: 0.1, weightDecay: 0.1, decoupledWeightDecay: true) },
+            [0.6752444858976779, -1.64554348381431, 2.6158424827726257])
+        expect(
+            run { optim.RAdam($0, lr: 0.1, betas: (0.9, 0.9)) },
+            [0.7701786754709652, -1.5403573509419304, 2.0807147018838608])
+        expect(run { optim.Adamax($0, lr: 0.1) }, [0.7546805237125979, -1.7546805221010067, 2.754680521295211])
+    }
+
+    @Test func otherRatesForEachWeight() {
+        expect(
+            run { optim.Adagrad($0, lr: 0.1, lrDecay: 0.1, initialAccumulatorValue: 0.2) },
+            [0.7849841043808843, -1.7626372483320483, 2.754805647650393])
+        expect(
+            run { optim.Adadelta($0, weightDecay: 0.1) }, [0.9881136182065068, -1.988113152344931, 2.98806917153542])
+        expect(run { optim.Rprop($0, lr: 0.1) }, [0.636, -1.636, 2.6359999999999997])
+        expect(run { optim.ASGD($0, lr: 0.1, t0: 1) }, [0.6999750060507097, -1.3999500121014194, 1.7999300236775388])
+    }
+
     @Test func parametersWithoutGradientsStayAndGroupsHaveOptionsOfTheirOwn() {
         let (a, b) = (Tensor([1.0], requiresGrad: true), Tensor([1.0], requiresGrad: true))
         let optimizer = optim.SGD([.init([a]), .init([b], ["lr": 1])], lr: 0.1)
