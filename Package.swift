@@ -50,6 +50,8 @@ let package = Package(
             path: "Examples/mnist-cnn"),
         .executableTarget(
             name: "parity", dependencies: ["Tapestry", "nn", "optim", "data", "vision"], path: "Tests/Parity"),
+        .executableTarget(
+            name: "bench", dependencies: ["Tapestry", "Kernels", "nn", "optim"], path: "Tests/Benchmarks/bench"),
         .testTarget(name: "KernelsTests", dependencies: kernelModules),
         .testTarget(name: "TapestryTests", dependencies: ["Tapestry"]),
         .testTarget(name: "NNTests", dependencies: ["nn"]),

@@ -61,6 +61,10 @@ public struct KernelTable: Sendable {
     public let nadamStep:
         @Sendable (NAdamSettings, Int, MutablePointer, Pointer, MutablePointer, MutablePointer) -> Void
 
+    /// Runs that many rounds of multiply-adds on registers and returns how many operations they were: the peak that other
+    /// kernels are measured by.
+    public let multiplyAdds: @Sendable (Int) -> Int
+
     /// Instantiates every kernel for `I`, with the register tile of the convolution's backward-weights that suits its
     /// registers: sources by vectors.
     @inlinable @inline(__always)
@@ -91,5 +95,6 @@ public struct KernelTable: Sendable {
         sgdStep = { Kernels.sgdStep(I.self, $0, $1, $2, $3, $4) }
         nadamStep = { Kernels.nadamStep(I.self, $0, $1, $2, $3, $4, $5) }
         adamStep = { Kernels.adamStep(I.self, $0, $1, $2, $3, $4, $5, $6) }
+        multiplyAdds = { Kernels.multiplyAdds(I.self, $0) }
     }
 }

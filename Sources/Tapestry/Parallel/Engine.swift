@@ -43,7 +43,7 @@ public var numThreads: Int {
 }
 
 /// The kernels in use.
-enum Engine {
+package enum Engine {
     static let instructionSet: InstructionSet = {
         let environment = ProcessInfo.processInfo.environment
         if let text = environment["TAPESTRY_NUM_THREADS"] {
@@ -65,7 +65,7 @@ enum Engine {
         return chosen
     }()
 
-    static let float: KernelTable = {
+    package static let float: KernelTable = {
         switch instructionSet {
         case .baseline: return baselineFloat
         #if arch(x86_64)
@@ -77,7 +77,7 @@ enum Engine {
         }
     }()
 
-    static let double: KernelTable = {
+    package static let double: KernelTable = {
         switch instructionSet {
         case .baseline: return baselineDouble
         #if arch(x86_64)
