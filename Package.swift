@@ -57,7 +57,7 @@ let package = Package(
         .testTarget(name: "NNTests", dependencies: ["nn"]),
         .testTarget(name: "OptimTests", dependencies: ["optim"]),
         .testTarget(name: "DataTests", dependencies: ["data"]),
-        .testTarget(name: "VisionTests", dependencies: ["vision", "CZlib"]),
+        .testTarget(name: "VisionTests", dependencies: ["vision", "CZlib"], resources: [.copy("Resources")]),
         .testTarget(name: "ExamplesTests", dependencies: ["ExampleSupport", "mnist-cnn"]),
     ] + wideKernels
 )
