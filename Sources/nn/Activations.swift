@@ -75,6 +75,36 @@ public final class LogSoftmax: FunctionModule {
 public final class GLU: FunctionModule {
     public init(dim: Int = -1) { super.init("dim=\(dim)") { $0.glu(dim: dim) } }
 }
+/// x where |x| > λ, else 0. Mirrors `torch.nn.Hardshrink`.
+public final class Hardshrink: FunctionModule {
+    public init(_ lambd: Double = 0.5) { super.init("\(lambd)") { F.hardshrink($0, lambd: lambd) } }
+}
+/// x moved towards 0 by λ, 0 where |x| ≤ λ. Mirrors `torch.nn.Softshrink`.
+public final class Softshrink: FunctionModule {
+    public init(_ lambd: Double = 0.5) { super.init("\(lambd)") { F.softshrink($0, lambd: lambd) } }
+}
+/// x − tanh(x). Mirrors `torch.nn.Tanhshrink`.
+public final class Tanhshrink: FunctionModule { public init() { super.init { F.tanhshrink($0) } } }
+/// x where it is above a threshold, else a value. Mirrors `torch.nn.Threshold`.
+public final class Threshold: FunctionModule {
+    public init(_ threshold: Double, _ value: Double) {
+        super.init("threshold=\(threshold), value=\(value)") { F.threshold($0, threshold: threshold, value: value) }
+    }
+}
+/// e^−x / Σ e^−x along a dimension. Mirrors `torch.nn.Softmin`.
+public final class Softmin: FunctionModule {
+    public init(dim: Int) { super.init("dim=\(dim)") { F.softmin($0, dim: dim) } }
+}
+/// Softmax over the channels of [N, C, H, W] or [C, H, W]. Mirrors `torch.nn.Softmax2d`.
+public final class Softmax2d: FunctionModule { public init() { super.init { $0.softmax(dim: -3) } } }
+/// x where positive, a random slope · x elsewhere in training, the mean slope in evaluation. Mirrors `torch.nn.RReLU`
+/// (Xu et al., 2015).
+public final class RReLU: Module {
+    public let lower, upper: Double
+    public init(lower: Double = 1.0 / 8, upper: Double = 1.0 / 3) { (self.lower, self.upper) = (lower, upper) }
+    public override func forward(_ x: Tensor) -> Tensor { F.rrelu(x, lower: lower, upper: upper, training: training) }
+    public override var extraDescription: String { "lower=\(lower), upper=\(upper)" }
+}
 /// x where positive, a learned slope · x elsewhere. Mirrors `torch.nn.PReLU` (He et al., 2015).
 public final class PReLU: Module {
     /// [numParameters]

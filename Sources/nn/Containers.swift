@@ -26,9 +26,88 @@ public final class Sequential: Module, ExpressibleByArrayLiteral {
         return self
     }
 
-    public subscript(index: Int) -> Module { layers[index] }
+    public subscript(index: Int) -> Module {
+        get { layers[index] }
+        set { layers[index] = newValue }
+    }
     public var count: Int { layers.count }
 
     public override var members: [(name: String, member: Member)] { zip(names, layers).map { ($0, .module($1)) } }
     public override func forward(_ x: Tensor) -> Tensor { layers.reduce(x) { $1($0) } }
+}
+
+/// A list of modules that a model calls as it likes; their names are their places. Lists grow and change as arrays do. (A
+/// property that is an array of modules does as well; a list can be handed around.) Mirrors `torch.nn.ModuleList`.
+public final class ModuleList<Element: Module>: Module, RandomAccessCollection, MutableCollection,
+    ExpressibleByArrayLiteral
+{
+    private var layers: [Element]
+
+    public init(_ layers: [Element] = []) { self.layers = layers }
+    public convenience init(arrayLiteral layers: Element...) { self.init(layers) }
+
+    public var startIndex: Int { layers.startIndex }
+    public var endIndex: Int { layers.endIndex }
+    public subscript(index: Int) -> Element {
+        get { layers[index] }
+        set { layers[index] = newValue }
+    }
+
+    /// Adds a module at the end. Mirrors `append`.
+    @discardableResult
+    public func append(_ layer: Element) -> Self { extend([layer]) }
+    /// Adds modules at the end. Mirrors `extend`.
+    @discardableResult
+    public func extend(_ layers: some Sequence<Element>) -> Self {
+        self.layers += layers
+        return self
+    }
+    /// Adds a module before the one at `index`. Mirrors `insert`.
+    public func insert(_ layer: Element, at index: Int) { layers.insert(layer, at: index) }
+    /// Takes a module out. Mirrors `pop`.
+    @discardableResult
+    public func remove(at index: Int) -> Element { layers.remove(at: index) }
+
+    public override var members: [(name: String, member: Member)] {
+        layers.enumerated().map { (String($0), .module($1)) }
+    }
+    public override var description: String { Module.listDescription(layers) }
+}
+
+/// Modules by name, in the order in which they were added. Mirrors `torch.nn.ModuleDict`.
+public final class ModuleDict<Element: Module>: Module, ExpressibleByDictionaryLiteral {
+    private var entries: [(name: String, module: Element)] = []
+
+    /// Traps if a name comes twice.
+    public init(_ entries: [(name: String, module: Element)] = []) {
+        precondition(Set(entries.map(\.name)).count == entries.count, "ModuleDict: a name comes twice")
+        self.entries = entries
+    }
+    public convenience init(dictionaryLiteral elements: (String, Element)...) {
+        self.init(elements.map { (name: $0, module: $1) })
+    }
+
+    /// The module of a name; setting nil takes it out, a new name adds to the end.
+    public subscript(name: String) -> Element? {
+        get { entries.first { $0.name == name }?.module }
+        set {
+            let place = entries.firstIndex { $0.name == name }
+            switch (place, newValue) {
+            case (let place?, let module?): entries[place].module = module
+            case (let place?, nil): entries.remove(at: place)
+            case (nil, let module?): entries.append((name, module))
+            case (nil, nil): break
+            }
+        }
+    }
+    public var count: Int { entries.count }
+    /// Names in order.
+    public var keys: [String] { entries.map(\.name) }
+    /// Modules in order.
+    public var values: [Element] { entries.map(\.module) }
+
+    public override var members: [(name: String, member: Member)] { entries.map { ($0.name, .module($0.module)) } }
+    public override var description: String {
+        Module.dictionaryDescription(entries.map { (name: $0.name, module: $0.module) })
+    }
 }

@@ -2,26 +2,6 @@
 
 /// The functional forms of layers: `F.relu(x)`, `F.crossEntropy(logits, labels)`.
 public enum F {
-    /// max(x, 0). Mirrors `F.relu`.
-    public static func relu(_ x: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
-        x.relu(file: file, line: line)
-    }
-    /// 1 / (1 + e^−x). Mirrors `F.sigmoid`.
-    public static func sigmoid(_ x: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
-        x.sigmoid(file: file, line: line)
-    }
-    /// Hyperbolic tangent. Mirrors `F.tanh`.
-    public static func tanh(_ x: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
-        x.tanh(file: file, line: line)
-    }
-    /// e^x / Σ e^x along `dim`. Mirrors `F.softmax`.
-    public static func softmax(_ x: Tensor, dim: Int, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
-        x.softmax(dim: dim, file: file, line: line)
-    }
-    /// x − ln Σ e^x along `dim`. Mirrors `F.log_softmax`.
-    public static func logSoftmax(_ x: Tensor, dim: Int, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
-        x.logSoftmax(dim: dim, file: file, line: line)
-    }
     /// x · weightᵀ + bias. Mirrors `F.linear`.
     public static func linear(
         _ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, file: StaticString = #fileID, line: UInt = #line
@@ -52,18 +32,6 @@ public enum F {
         x.avgPool2d(
             kernelSize: kernelSize, stride: stride, padding: padding, ceilMode: ceilMode,
             countIncludePad: countIncludePad, divisorOverride: divisorOverride, file: file, line: line)
-    }
-    /// In training, each element is 0 with probability `p` and else scaled by 1 / (1 − p); otherwise x itself.
-    /// Traps unless 0 ≤ p ≤ 1. Mirrors `F.dropout` (Srivastava et al., 2014).
-    public static func dropout(
-        _ x: Tensor, p: Double = 0.5, training: Bool = true, generator: Generator = .default,
-        file: StaticString = #fileID, line: UInt = #line
-    ) -> Tensor {
-        precondition(p >= 0 && p <= 1, "dropout: probability \(p) is not between 0 and 1")
-        if !training || p == 0 { return x }
-        if p == 1 { return x * 0 }
-        let mask = Tensor.empty(x.shape, dtype: x.dtype).bernoulli_(1 - p, generator: generator)
-        return x.mul(noGrad { mask * (1 / (1 - p)) }, file: file, line: line)
     }
     /// Cross-entropy of logits and classes, see `Tensor.crossEntropy`. Mirrors `F.cross_entropy`.
     public static func crossEntropy(

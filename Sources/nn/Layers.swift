@@ -1,4 +1,4 @@
-// Linear maps, convolutions, pooling, activations, flattening and dropout as modules. Mirrors torch.nn.
+// Linear maps, convolutions, pooling, activations and flattening as modules. Mirrors torch.nn.
 import Foundation
 
 /// The default initialisation of weight and bias in linear and convolution layers: uniform within 1 / √fanIn.
@@ -31,6 +31,7 @@ public final class Linear: Module {
     public override var extraDescription: String {
         "in_features=\(inFeatures), out_features=\(outFeatures), bias=\(bias != nil ? "True" : "False")"
     }
+    public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int { outputs[0].count * inFeatures }
 }
 
 /// 2-d convolution, x [N, inChannels, H, W] to [N, outChannels, H′, W′]. Mirrors `torch.nn.Conv2d`.
@@ -87,6 +88,9 @@ public final class Conv2d: Module {
         if bias == nil { text += ", bias=False" }
         if paddingMode != .constant { text += ", padding_mode=\(paddingMode.rawValue)" }
         return text
+    }
+    public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
+        outputs[0].count * weight.count / max(1, outChannels)
     }
 }
 
@@ -172,38 +176,4 @@ public final class Flatten: Module {
     public init(startDim: Int = 1, endDim: Int = -1) { (self.startDim, self.endDim) = (startDim, endDim) }
     public override func forward(_ x: Tensor) -> Tensor { x.flatten(startDim: startDim, endDim: endDim) }
     public override var extraDescription: String { "start_dim=\(startDim), end_dim=\(endDim)" }
-}
-
-/// In training, elements are dropped with probability `p`, the others scaled up. Mirrors `torch.nn.Dropout`.
-public final class Dropout: Module {
-    public let p: Double
-    public init(_ p: Double = 0.5) {
-        precondition(p >= 0 && p <= 1, "Dropout: probability \(p) is not between 0 and 1")
-        self.p = p
-    }
-    public convenience init(p: Double) { self.init(p) }
-    public override func forward(_ x: Tensor) -> Tensor { F.dropout(x, p: p, training: training) }
-    public override var extraDescription: String { "p=\(p), inplace=False" }
-}
-
-/// Cross-entropy of logits [N, C] and int64 classes [N], see `F.crossEntropy`. Mirrors `torch.nn.CrossEntropyLoss`.
-public final class CrossEntropyLoss: Module {
-    public let weight: Tensor?
-    public let ignoreIndex: Int
-    public let reduction: Tensor.Reduction
-    public let labelSmoothing: Double
-
-    public init(
-        weight: Tensor? = nil, ignoreIndex: Int = -100, reduction: Tensor.Reduction = .mean, labelSmoothing: Double = 0
-    ) {
-        (self.weight, self.ignoreIndex) = (weight, ignoreIndex)
-        (self.reduction, self.labelSmoothing) = (reduction, labelSmoothing)
-    }
-
-    public override var bufferNames: Set<String> { ["weight"] }
-    public func callAsFunction(_ input: Tensor, _ target: Tensor) -> Tensor {
-        F.crossEntropy(
-            input, target, weight: weight, ignoreIndex: ignoreIndex, reduction: reduction,
-            labelSmoothing: labelSmoothing)
-    }
 }

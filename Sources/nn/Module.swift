@@ -10,11 +10,15 @@
 ///     }
 ///
 /// Properties are found by reflection: a `Tensor` is a parameter (or a buffer, if named in `bufferNames`), a `Module` or
-/// an array or dictionary of modules a child. Names are those of torch's `state_dict`: the property's name in
+/// an array or dictionary of modules a child; others can be registered by name. Names are those of torch's `state_dict`: the property's name in
 /// snake case, joined with points (`layers.0.weight`, `bn1.running_mean`). Mirrors `torch.nn.Module`.
 open class Module: CustomStringConvertible {
     /// Whether layers behave as in training (dropout drops, batch norm takes the batch's statistics).
-    public internal(set) var training = true
+    public var training = true
+    /// What was registered by name instead of being a property.
+    var registered: [(name: String, member: Member)] = []
+    /// What is called around `forward`; nil as long as nothing was registered.
+    var hooks: ModuleHooks?
 
     public init() {}
 
@@ -23,14 +27,22 @@ open class Module: CustomStringConvertible {
         preconditionFailure("\(type(of: self)) does not override forward(_:)")
     }
 
-    /// Runs `forward`.
-    public func callAsFunction(_ x: Tensor) -> Tensor { forward(x) }
+    /// Runs `forward` and the hooks around it.
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        hooks == nil ? forward(x) : withHooks([x]) { [forward($0[0])] }[0]
+    }
 
     /// Names (of properties) of tensors that are state but not trained: running statistics.
     open var bufferNames: Set<String> { [] }
+    /// Those of the buffers that `stateDict` leaves out, because they can be computed anew.
+    open var nonPersistentBufferNames: Set<String> { [] }
 
     /// What stands in the brackets when the module is printed: `1, 16, kernel_size=(5, 5)`.
     open var extraDescription: String { "" }
+
+    /// Multiplications with an addition in this module's own products and convolutions (not those of its children), given
+    /// what went into a call and came out: what `summary` counts.
+    open func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int { 0 }
 
     /// Own tensors and children in order of declaration, inherited ones first.
     open var members: [(name: String, member: Member)] {
@@ -45,7 +57,10 @@ open class Module: CustomStringConvertible {
             for (label, value) in level.children {
                 guard let label else { continue }
                 let name = label.hasPrefix("$__lazy_storage_$_") ? String(label.dropFirst(18)) : label
-                if let member = Member(value, isBuffer: bufferNames.contains(name)) {
+                let role: Role =
+                    !bufferNames.contains(name)
+                    ? .parameter : nonPersistentBufferNames.contains(name) ? .nonPersistentBuffer : .buffer
+                if let member = Member(value, role) {
                     result.append((snakeCase(name), member))
                 }
             }
@@ -55,21 +70,23 @@ open class Module: CustomStringConvertible {
 
     /// Something that a module is made of.
     public enum Member {
-        case parameter(Tensor)
-        case buffer(Tensor)
+        case tensor(Tensor, Role)
         case module(Module)
-        case modules([(name: String, module: Module)])
+        /// An array, whose modules are named by their places.
+        case list([Module])
+        case dictionary([(name: String, module: Module)])
 
-        init?(_ value: Any, isBuffer: Bool) {
+        init?(_ value: Any, _ role: Role) {
             switch value {
-            case let tensor as Tensor: self = isBuffer ? .buffer(tensor) : .parameter(tensor)
+            case let tensor as Tensor: self = .tensor(tensor, role)
             case let module as Module: self = .module(module)
-            case let modules as [Module]: self = .modules(modules.enumerated().map { (String($0), $1) })
-            case let modules as [String: Module]:
-                self = .modules(modules.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+            // An empty array or dictionary of anything passes for one of modules.
+            case let modules as [Module] where !modules.isEmpty: self = .list(modules)
+            case let modules as [String: Module] where !modules.isEmpty:
+                self = .dictionary(modules.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
             case let optional as Tensor?:
                 guard let tensor = optional else { return nil }
-                self = isBuffer ? .buffer(tensor) : .parameter(tensor)
+                self.init(tensor, role)
             case let optional as Module?:
                 guard let module = optional else { return nil }
                 self = .module(module)
@@ -78,15 +95,51 @@ open class Module: CustomStringConvertible {
         }
     }
 
+    /// What a tensor is to its module: trained, or state that is not, which `stateDict` has or leaves out.
+    public enum Role: Sendable { case parameter, buffer, nonPersistentBuffer }
+
+    // MARK: Registering by name
+
+    /// Adds a tensor that is state but not trained, by its name in `stateDict`; one that is not persistent is left out
+    /// there. Under a name that was registered before, it takes that one's place. Traps if the name is a property's, is
+    /// empty or has a point in it. Mirrors `register_buffer`.
+    public func registerBuffer(_ name: String, _ tensor: Tensor, persistent: Bool = true) {
+        register(name, .tensor(tensor, persistent ? .buffer : .nonPersistentBuffer))
+    }
+    /// Adds a parameter by its name in `stateDict`, see `registerBuffer`. Mirrors `register_parameter`.
+    public func registerParameter(_ name: String, _ tensor: Tensor) { register(name, .tensor(tensor, .parameter)) }
+    /// Adds a child by its name, see `registerBuffer`. Mirrors `register_module`.
+    public func registerModule(_ name: String, _ module: Module) { register(name, .module(module)) }
+
+    private func register(_ name: String, _ member: Member) {
+        precondition(!name.isEmpty && !name.contains("."), "\(type(of: self)): '\(name)' is no name for a member")
+        precondition(
+            !members.contains { $0.name == name }, "\(type(of: self)): there is a property named '\(name)' already")
+        registered.removeAll { $0.name == name }
+        registered.append((name, member))
+    }
+
+    /// The module at a path, nil if there is none: `getSubmodule("layers.0.linear")`. Mirrors `get_submodule`.
+    public func getSubmodule(_ target: String) -> Module? { namedModules().first { $0.name == target }?.module }
+    /// The parameter at a path, nil if there is none. Mirrors `get_parameter`.
+    public func getParameter(_ target: String) -> Tensor? {
+        namedTensors(prefix: "").first { $0.name == target && $0.role == .parameter }?.tensor
+    }
+    /// The buffer at a path, nil if there is none. Mirrors `get_buffer`.
+    public func getBuffer(_ target: String) -> Tensor? {
+        namedTensors(prefix: "").first { $0.name == target && $0.role != .parameter }?.tensor
+    }
+
     // MARK: Walking
 
     /// Direct submodules with their names. Mirrors `named_children`.
     public var namedChildren: [(name: String, module: Module)] {
-        members.flatMap { name, member -> [(name: String, module: Module)] in
+        (members + registered).flatMap { name, member -> [(name: String, module: Module)] in
             switch member {
+            case .tensor: []
             case .module(let module): [(name, module)]
-            case .modules(let modules): modules.map { ("\(name).\($0.name)", $0.module) }
-            default: []
+            case .list(let modules): modules.enumerated().map { ("\(name).\($0)", $1) }
+            case .dictionary(let modules): modules.map { ("\(name).\($0.name)", $0.module) }
             }
         }
     }
@@ -106,29 +159,34 @@ open class Module: CustomStringConvertible {
 
     /// All parameters with their paths; a shared one once, under its first name. Mirrors `named_parameters`.
     public func namedParameters(prefix: String = "") -> [(name: String, parameter: Tensor)] {
-        var seen = Set<ObjectIdentifier>()
-        return namedTensors(prefix: prefix).compactMap { name, tensor, isBuffer in
-            !isBuffer && seen.insert(ObjectIdentifier(tensor)).inserted ? (name, tensor) : nil
-        }
+        firstOfEach(namedTensors(prefix: prefix).filter { $0.role == .parameter }).map { ($0.name, $0.tensor) }
     }
 
     /// All parameters. Mirrors `parameters`.
     public func parameters() -> [Tensor] { namedParameters().map(\.parameter) }
 
-    /// All buffers with their paths. Mirrors `named_buffers`.
+    /// All buffers with their paths; a shared one once, under its first name. Mirrors `named_buffers`.
     public func namedBuffers(prefix: String = "") -> [(name: String, buffer: Tensor)] {
-        namedTensors(prefix: prefix).compactMap { $2 ? ($0, $1) : nil }
+        firstOfEach(namedTensors(prefix: prefix).filter { $0.role != .parameter }).map { ($0.name, $0.tensor) }
     }
 
-    private func namedTensors(prefix: String) -> [(name: String, tensor: Tensor, isBuffer: Bool)] {
-        let own = members.compactMap { name, member -> (name: String, tensor: Tensor, isBuffer: Bool)? in
-            switch member {
-            case .parameter(let tensor): (join(prefix, name), tensor, false)
-            case .buffer(let tensor): (join(prefix, name), tensor, true)
-            default: nil
-            }
+    private typealias NamedTensor = (name: String, tensor: Tensor, role: Role)
+
+    private func namedTensors(prefix: String) -> [NamedTensor] {
+        ownTensors.map { (join(prefix, $0), $1, $2) }
+            + namedChildren.flatMap { $1.namedTensors(prefix: join(prefix, $0)) }
+    }
+
+    /// This module's tensors without those of its children.
+    var ownTensors: [(name: String, tensor: Tensor, role: Role)] {
+        (members + registered).compactMap { name, member in
+            if case .tensor(let tensor, let role) = member { (name, tensor, role) } else { nil }
         }
-        return own + namedChildren.flatMap { $1.namedTensors(prefix: join(prefix, $0)) }
+    }
+
+    private func firstOfEach(_ tensors: [NamedTensor]) -> [NamedTensor] {
+        var seen = Set<ObjectIdentifier>()
+        return tensors.filter { seen.insert(ObjectIdentifier($0.tensor)).inserted }
     }
 
     /// Calls `body` on every module below this one and on itself, children first. Mirrors `Module.apply`.
@@ -159,6 +217,13 @@ open class Module: CustomStringConvertible {
         return self
     }
 
+    /// Stops the parameters here and below from being trained. Optimisers pass over them, for they get no gradients.
+    @discardableResult
+    public func freeze() -> Self { requiresGrad(false) }
+    /// Lets the parameters here and below be trained again.
+    @discardableResult
+    public func unfreeze() -> Self { requiresGrad(true) }
+
     /// Casts floating-point parameters and buffers to another dtype. Mirrors `Module.to(dtype)`.
     ///
     /// Parameters keep their identity; their gradients are forgotten.
@@ -170,17 +235,19 @@ open class Module: CustomStringConvertible {
 
     // MARK: State
 
-    /// Parameters and buffers by name, in order; the tensors themselves, off the tape. Mirrors `state_dict`.
+    /// Parameters and persistent buffers by name, in order; the tensors themselves, off the tape. A shared one is there
+    /// under each of its names. Mirrors `state_dict`.
     public func stateDict(prefix: String = "") -> [(name: String, tensor: Tensor)] {
-        namedTensors(prefix: prefix).map { (name: $0.name, tensor: $0.tensor.detach()) }
+        namedTensors(prefix: prefix).filter { $0.role != .nonPersistentBuffer }
+            .map { (name: $0.name, tensor: $0.tensor.detach()) }
     }
 
-    /// Copies tensors into the parameters and buffers of the same names.
+    /// Copies tensors into the parameters and persistent buffers of the same names.
     ///
     /// - Throws: `StateDictError` naming every missing and unexpected key (unless not `strict`) and every tensor of
     ///   another shape; then nothing has been changed. Mirrors `load_state_dict`.
     public func loadStateDict(_ state: [String: Tensor], strict: Bool = true) throws {
-        let own = namedTensors(prefix: "")
+        let own = namedTensors(prefix: "").filter { $0.role != .nonPersistentBuffer }
         let names = Set(own.map(\.name))
         var error = StateDictError(model: String(describing: type(of: self)))
         for (name, tensor, _) in own {
@@ -200,24 +267,42 @@ open class Module: CustomStringConvertible {
     /// The tree of modules, as torch prints it.
     public var description: String {
         let children = namedChildrenForPrinting
-        let name = String(describing: type(of: self))
-        if children.isEmpty { return "\(name)(\(extraDescription))" }
-        let lines = children.map { "  (\($0)): " + indented($1) }
-        return ([name + "("] + lines + [")"]).joined(separator: "\n")
+        return children.isEmpty ? "\(className)(\(extraDescription))" : bracketed(className, children)
     }
 
-    /// Children as `description` lists them; arrays of modules are a level of their own.
-    var namedChildrenForPrinting: [(String, String)] {
-        members.compactMap { name, member in
+    /// Children as `description` lists them; arrays and dictionaries of modules are a level of their own.
+    private var namedChildrenForPrinting: [(String, String)] {
+        (members + registered).compactMap { name, member in
             switch member {
-            case .module(let module): return (name, module.description)
-            case .modules(let modules):
-                let lines = modules.map { "  (\($0.name)): " + indented($0.module.description) }
-                return (name, (["ModuleList("] + lines + [")"]).joined(separator: "\n"))
-            default: return nil
+            case .tensor: nil
+            case .module(let module): (name, module.description)
+            case .list(let modules): (name, Module.listDescription(modules))
+            case .dictionary(let modules): (name, Module.dictionaryDescription(modules))
             }
         }
     }
+
+    /// Equal neighbours in one line, `(0-2): 3 x Linear(…)`, as torch prints its `ModuleList`.
+    static func listDescription(_ modules: [Module]) -> String {
+        var runs: [(start: Int, count: Int, text: String)] = []
+        for (index, module) in modules.enumerated() {
+            let text = module.description
+            if runs.last?.text == text { runs[runs.count - 1].count += 1 } else { runs.append((index, 1, text)) }
+        }
+        return bracketed(
+            "ModuleList",
+            runs.map { start, count, text in
+                count == 1 ? ("\(start)", text) : ("\(start)-\(start + count - 1)", "\(count) x \(text)")
+            })
+    }
+    static func dictionaryDescription(_ modules: [(name: String, module: Module)]) -> String {
+        bracketed("ModuleDict", modules.map { ($0.name, $0.module.description) })
+    }
+}
+
+private func bracketed(_ title: String, _ children: [(name: String, text: String)]) -> String {
+    if children.isEmpty { return title + "()" }
+    return ([title + "("] + children.map { "  (\($0.name)): " + indented($0.text) } + [")"]).joined(separator: "\n")
 }
 
 /// What did not fit when weights were loaded.

@@ -1,4 +1,4 @@
-// Convolutions beyond Conv2d, adaptive pooling, resizing, padding, embedding. Mirrors torch.nn.
+// Convolutions beyond Conv2d, adaptive pooling, resizing, padding, folding. Mirrors torch.nn.
 
 /// 1-d convolution, x [N, C, L]. Mirrors `torch.nn.Conv1d`.
 public final class Conv1d: Module {
@@ -16,6 +16,9 @@ public final class Conv1d: Module {
     }
     public override func forward(_ x: Tensor) -> Tensor {
         Tensor.conv1d(x, weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    }
+    public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
+        outputs[0].count * weight.count / max(1, weight.shape[0])
     }
 }
 
@@ -40,6 +43,9 @@ public final class ConvTranspose2d: Module {
             x, weight, bias: bias, stride: stride, padding: padding, outputPadding: outputPadding, groups: groups,
             dilation: dilation)
     }
+    public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
+        inputs[0].count * weight.count / max(1, weight.shape[0])
+    }
 }
 
 /// The mean of a fixed number of bins; nil keeps a size. Mirrors `torch.nn.AdaptiveAvgPool2d`.
@@ -60,6 +66,13 @@ public final class AdaptiveMaxPool2d: Module {
     public convenience init(_ size: Int) { self.init((size, size)) }
     public override func forward(_ x: Tensor) -> Tensor { F.adaptiveMaxPool2d(x, outputSize).output }
 }
+/// The mean of each channel over all its places: [N, C, H, W] to [N, C], or [N, C, 1, 1] with `keepdim`. What Keras calls
+/// `GlobalAveragePooling2D`, and torch writes as `AdaptiveAvgPool2d(1)` and `Flatten()`.
+public final class GlobalAvgPool2d: FunctionModule {
+    public init(keepdim: Bool = false) {
+        super.init("keepdim=\(keepdim ? "True" : "False")") { F.globalAvgPool2d($0, keepdim: keepdim) }
+    }
+}
 /// The largest element of each window of [N, C, L]. Mirrors `torch.nn.MaxPool1d`.
 public final class MaxPool1d: FunctionModule {
     public init(_ kernelSize: Int, stride: Int? = nil, padding: Int = 0) {
@@ -79,15 +92,33 @@ public final class AvgPool1d: FunctionModule {
 
 /// Zeros around images: left, right, top, bottom, or one number for all. Mirrors `torch.nn.ZeroPad2d`.
 public final class ZeroPad2d: FunctionModule {
-    public init(_ padding: [Int]) { super.init("\(padding)") { $0.pad(padding.count == 1 ? fourfold(padding) : padding) } }
+    public init(_ padding: [Int]) { super.init(tuple(fourfold(padding))) { $0.pad(fourfold(padding)) } }
 }
 /// The image mirrored at its edges. Mirrors `torch.nn.ReflectionPad2d`.
 public final class ReflectionPad2d: FunctionModule {
     public init(_ padding: [Int]) {
-        super.init("\(padding)") { $0.pad(padding.count == 1 ? fourfold(padding) : padding, mode: .reflect) }
+        super.init(tuple(fourfold(padding))) { $0.pad(fourfold(padding), mode: .reflect) }
     }
 }
-private func fourfold(_ padding: [Int]) -> [Int] { [Int](repeating: padding[0], count: 4) }
+/// One number for all sides, or one for each.
+private func fourfold(_ padding: [Int]) -> [Int] {
+    precondition([1, 4].contains(padding.count), "padding: expected one number or four, got \(padding)")
+    return padding.count == 1 ? [Int](repeating: padding[0], count: 4) : padding
+}
+private func tuple(_ values: [Int]) -> String { "(\(values.map(String.init).joined(separator: ", ")))" }
+
+/// The outermost pixels repeated. Mirrors `torch.nn.ReplicationPad2d`.
+public final class ReplicationPad2d: FunctionModule {
+    public init(_ padding: [Int]) {
+        super.init(tuple(fourfold(padding))) { $0.pad(fourfold(padding), mode: .replicate) }
+    }
+}
+/// Channels as pixels: [N, C·r², H, W] to [N, C, H·r, W·r]. Mirrors `torch.nn.PixelShuffle` (Shi et al., 2016).
+public final class PixelShuffle: FunctionModule {
+    public init(_ upscaleFactor: Int) {
+        super.init("upscale_factor=\(upscaleFactor)") { $0.pixelShuffle(upscaleFactor) }
+    }
+}
 
 /// Images at another size. Mirrors `torch.nn.Upsample`.
 public final class Upsample: FunctionModule {
@@ -123,38 +154,6 @@ public final class Fold: FunctionModule {
         }
     }
 }
-/// In training, whole channels are dropped. Mirrors `torch.nn.Dropout2d` (Tompson et al., 2015).
-public final class Dropout2d: Module {
-    public let p: Double
-    public init(_ p: Double = 0.5) { self.p = p }
-    public override func forward(_ x: Tensor) -> Tensor {
-        guard training, p > 0 else { return x }
-        let shape = Array(x.shape.prefix(2)) + [Int](repeating: 1, count: x.rank - 2)
-        return x * F.dropout(Tensor.ones(shape, dtype: x.dtype), p: p)
-    }
-    public override var extraDescription: String { "p=\(p), inplace=False" }
-}
-
-/// Rows of a table by index, [*] int64 to [*, embeddingDim]. Mirrors `torch.nn.Embedding`.
-public final class Embedding: Module {
-    public let paddingIdx: Int?
-    public let scaleGradByFreq: Bool
-    /// [numEmbeddings, embeddingDim]
-    public let weight: Tensor
-    public init(_ numEmbeddings: Int, _ embeddingDim: Int, paddingIdx: Int? = nil, scaleGradByFreq: Bool = false) {
-        self.paddingIdx = paddingIdx.map { $0 < 0 ? $0 + numEmbeddings : $0 }
-        self.scaleGradByFreq = scaleGradByFreq
-        weight = Tensor.randn([numEmbeddings, embeddingDim])
-        if let row = self.paddingIdx { weight.select(dim: 0, index: row).zero_() }
-        weight.requiresGrad()
-    }
-    public override func forward(_ x: Tensor) -> Tensor {
-        F.embedding(x, weight, paddingIdx: paddingIdx, scaleGradByFreq: scaleGradByFreq)
-    }
-    public override var extraDescription: String {
-        "\(weight.shape[0]), \(weight.shape[1])" + (paddingIdx.map { ", padding_idx=\($0)" } ?? "")
-    }
-}
 
 /// `x₁ᵀ W x₂ + b` for each output. Mirrors `torch.nn.Bilinear`.
 public final class Bilinear: Module {
@@ -167,7 +166,12 @@ public final class Bilinear: Module {
         self.bias = bias ? `init`.uniform_(Tensor.empty([out]), a: -bound, b: bound).requiresGrad() : nil
     }
     public func callAsFunction(_ x1: Tensor, _ x2: Tensor) -> Tensor {
-        let y = Tensor.einsum("...i,oij,...j->...o", [x1, weight, x2])
-        return bias.map { y + $0 } ?? y
+        withHooks([x1, x2]) { x in
+            let y = Tensor.einsum("...i,oij,...j->...o", [x[0], weight, x[1]])
+            return [bias.map { y + $0 } ?? y]
+        }[0]
+    }
+    public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
+        outputs[0].count * weight.count / max(1, weight.shape[0])
     }
 }

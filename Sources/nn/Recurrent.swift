@@ -21,6 +21,9 @@ public class RecurrentCell: Module {
         (F.linear(x, weightIh, bias: biasIh), F.linear(h, weightHh, bias: biasHh))
     }
     public override var extraDescription: String { "\(inputSize), \(hiddenSize)" }
+    public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
+        inputs[0].count / max(1, inputSize) * (weightIh.count + weightHh.count)
+    }
 }
 
 /// tanh (or ReLU) of input and state. Mirrors `torch.nn.RNNCell` (Elman, 1990).
@@ -31,10 +34,13 @@ public final class RNNCell: RecurrentCell {
         super.init(inputSize, hiddenSize, gates: 1, bias: bias)
     }
     public func callAsFunction(_ x: Tensor, _ h: Tensor? = nil) -> Tensor {
-        let (a, b) = gates(x, h ?? zeroState(x))
+        withHooks([x, h ?? zeroState(x)]) { [step($0[0], $0[1])] }[0]
+    }
+    public override func forward(_ x: Tensor) -> Tensor { step(x, zeroState(x)) }
+    private func step(_ x: Tensor, _ h: Tensor) -> Tensor {
+        let (a, b) = gates(x, h)
         return relu ? (a + b).relu() : (a + b).tanh()
     }
-    public override func forward(_ x: Tensor) -> Tensor { self(x, nil) }
 }
 
 /// Gates: reset, update, new. Mirrors `torch.nn.GRUCell` (Cho et al., 2014).
@@ -43,11 +49,13 @@ public final class GRUCell: RecurrentCell {
         super.init(inputSize, hiddenSize, gates: 3, bias: bias)
     }
     public func callAsFunction(_ x: Tensor, _ h: Tensor? = nil) -> Tensor {
-        let h = h ?? zeroState(x)
+        withHooks([x, h ?? zeroState(x)]) { [step($0[0], $0[1])] }[0]
+    }
+    public override func forward(_ x: Tensor) -> Tensor { step(x, zeroState(x)) }
+    private func step(_ x: Tensor, _ h: Tensor) -> Tensor {
         let (a, b) = gates(x, h)
         return gruStep(a, b, h)
     }
-    public override func forward(_ x: Tensor) -> Tensor { self(x, nil) }
 }
 
 /// Gates: input, forget, cell, output. Mirrors `torch.nn.LSTMCell` (Hochreiter & Schmidhuber, 1997).
@@ -57,8 +65,12 @@ public final class LSTMCell: RecurrentCell {
     }
     public func callAsFunction(_ x: Tensor, _ state: (h: Tensor, c: Tensor)? = nil) -> (h: Tensor, c: Tensor) {
         let state = state ?? (zeroState(x), zeroState(x))
-        let (a, b) = gates(x, state.h)
-        return lstmStep(a + b, state.c)
+        let outputs = withHooks([x, state.h, state.c]) {
+            let (a, b) = gates($0[0], $0[1])
+            let (h, c) = lstmStep(a + b, $0[2])
+            return [h, c]
+        }
+        return (outputs[0], outputs[1])
     }
 }
 
@@ -113,11 +125,22 @@ public class RecurrentLayer: Module {
         }
     }
 
-    public override var members: [(name: String, member: Member)] { weights.map { ($0.name, .parameter($0.tensor)) } }
+    public override var members: [(name: String, member: Member)] { weights.map { ($0.name, .tensor($0.tensor, .parameter)) } }
     private func weight(_ name: String) -> Tensor? { weights.first { $0.name == name }?.tensor }
 
+    /// The output alone, from zero states: so that a recurrent layer can stand in a `Sequential`.
+    public override func forward(_ x: Tensor) -> Tensor { run(x, nil, nil).output }
+
+    /// A call with states, if given: output and final states.
+    func callWithHooks(_ x: Tensor, _ states: [Tensor]) -> [Tensor] {
+        withHooks([x] + states) {
+            let (output, h, c) = run($0[0], $0.count > 1 ? $0[1] : nil, $0.count > 2 ? $0[2] : nil)
+            return kind == .lstm ? [output, h, c] : [output, h]
+        }
+    }
+
     /// All steps of all layers: output, final h, final c.
-    func run(_ input: Tensor, _ h0: Tensor?, _ c0: Tensor?) -> (output: Tensor, h: Tensor, c: Tensor) {
+    private func run(_ input: Tensor, _ h0: Tensor?, _ c0: Tensor?) -> (output: Tensor, h: Tensor, c: Tensor) {
         let isSingle = input.rank == 2
         var x = isSingle ? input.unsqueeze(1) : batchFirst ? input.transpose(0, 1) : input
         let (batch, directions) = (x.shape[1], bidirectional ? 2 : 1)
@@ -169,6 +192,10 @@ public class RecurrentLayer: Module {
         "\(inputSize), \(hiddenSize)" + (numLayers > 1 ? ", num_layers=\(numLayers)" : "")
             + (batchFirst ? ", batch_first=True" : "") + (bidirectional ? ", bidirectional=True" : "")
     }
+    public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
+        // Every step of every sample meets every matrix once.
+        inputs[0].count / max(1, inputSize) * weights.reduce(0) { $0 + ($1.tensor.rank == 2 ? $1.tensor.count : 0) }
+    }
 }
 
 /// A recurrent network of tanh (or ReLU) steps. Mirrors `torch.nn.RNN`.
@@ -182,8 +209,8 @@ public final class RNN: RecurrentLayer {
             bidirectional: bidirectional)
     }
     public func callAsFunction(_ x: Tensor, _ h: Tensor? = nil) -> (output: Tensor, h: Tensor) {
-        let result = run(x, h, nil)
-        return (result.output, result.h)
+        let outputs = callWithHooks(x, h.map { [$0] } ?? [])
+        return (outputs[0], outputs[1])
     }
 }
 /// Gated recurrent units. Mirrors `torch.nn.GRU`.
@@ -197,8 +224,8 @@ public final class GRU: RecurrentLayer {
             bidirectional: bidirectional)
     }
     public func callAsFunction(_ x: Tensor, _ h: Tensor? = nil) -> (output: Tensor, h: Tensor) {
-        let result = run(x, h, nil)
-        return (result.output, result.h)
+        let outputs = callWithHooks(x, h.map { [$0] } ?? [])
+        return (outputs[0], outputs[1])
     }
 }
 /// Long short-term memory. Mirrors `torch.nn.LSTM`.
@@ -214,7 +241,7 @@ public final class LSTM: RecurrentLayer {
     public func callAsFunction(
         _ x: Tensor, _ state: (h: Tensor, c: Tensor)? = nil
     ) -> (output: Tensor, state: (h: Tensor, c: Tensor)) {
-        let result = run(x, state?.h, state?.c)
-        return (result.output, (result.h, result.c))
+        let outputs = callWithHooks(x, state.map { [$0.h, $0.c] } ?? [])
+        return (outputs[0], (outputs[1], outputs[2]))
     }
 }

@@ -91,7 +91,7 @@ nonisolated(unsafe) let convolutionOps: [String: OpFunction] = [
         guard let mode = F.InterpolationMode(rawValue: name) else { throw CaseError.unsupported("mode \(name)") }
         return F.interpolate(
             try c.x, size: c.args["size"].ints, scaleFactor: c.args["scale_factor"].doubles, mode: mode,
-            alignCorners: c.args.bool("align_corners", false))
+            alignCorners: c.args.bool("align_corners", false), antialias: c.args.bool("antialias", false))
     },
 ]
 

@@ -124,8 +124,8 @@ nonisolated(unsafe) let moduleTable: [String: ModuleMaker] = [
     "nn.LSTMCell": { nn.LSTMCell($0.int("input_size", 1), $0.int("hidden_size", 1), bias: $0.bool("bias", true)) },
     "nn.MultiheadAttention": {
         nn.MultiheadAttention(
-            $0.int("embed_dim", 1), $0.int("num_heads", 1), bias: $0.bool("bias", true), kdim: $0["kdim"].int,
-            vdim: $0["vdim"].int, batchFirst: $0.bool("batch_first", false))
+            $0.int("embed_dim", 1), $0.int("num_heads", 1), dropout: $0.double("dropout", 0), bias: $0.bool("bias", true),
+            kdim: $0["kdim"].int, vdim: $0["vdim"].int, batchFirst: $0.bool("batch_first", false))
     },
     "nn.TransformerEncoderLayer": {
         nn.TransformerEncoderLayer(
@@ -133,7 +133,7 @@ nonisolated(unsafe) let moduleTable: [String: ModuleMaker] = [
             dropout: $0.double("dropout", 0.1),
             activation: TransformerEncoderLayer.Activation(rawValue: $0["activation"].string ?? "relu") ?? .relu,
             layerNormEps: $0.double("layer_norm_eps", 1e-5), batchFirst: $0.bool("batch_first", false),
-            normFirst: $0.bool("norm_first", false))
+            normFirst: $0.bool("norm_first", false), bias: $0.bool("bias", true))
     },
 ]
 

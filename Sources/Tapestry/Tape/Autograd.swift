@@ -51,7 +51,7 @@ extension Tensor {
 /// Removes a hook.
 public struct HookHandle {
     private let action: () -> Void
-    init(_ action: @escaping () -> Void) { self.action = action }
+    package init(_ action: @escaping () -> Void) { self.action = action }
     /// Takes the hook away; calling it again does nothing.
     public func remove() { action() }
 }
