@@ -1,7 +1,8 @@
 // Safetensors files: written, read back, and damaged in every way.
 import Foundation
-import Tapestry
 import Testing
+
+@testable import Tapestry
 
 @Suite struct SafetensorsTests {
     private let folder = TemporaryFolder()
@@ -83,7 +84,11 @@ import Testing
         (#"{"a":{"dtype":"F32","shape":["a"],"data_offsets":[0,8]}}"#, "expected a whole number"),
         (#"{"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}"#, "expected ']'"),
         (#"{"a":{"dtype":"F33","shape":[2],"data_offsets":[0,8]}}"#, "unknown dtype 'F33'"),
-        (#"{"a":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]}}"#, "dtype BF16 is not supported"),
+        (#"{"a":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}"#, "dtype U64 is not supported"),
+        (
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[0,4611686018427387904,4],"data_offsets":[8,8]}}"#,
+            "impossibly large"
+        ),
         (#"{"a":{"shape":[2],"data_offsets":[0,8]}}"#, "there is no dtype"),
         (#"{"a":{"dtype":"F32","data_offsets":[0,8]}}"#, "there is no shape"),
         (#"{"a":{"dtype":"F32","shape":[2]}}"#, "there are no data_offsets"),
@@ -110,21 +115,64 @@ import Testing
         #expect(error?.message.contains("not UTF-8") == true)
     }
 
-    @Test func everyPrefixAndEveryFlippedBitThrowsOrLoads() throws {
+    @Test(arguments: [false, true]) func aDamagedFileThrowsOrLoads(_ mapped: Bool) throws {
         let path = folder.path("damaged")
         try saveSafetensors(["ab": Tensor([1, 2] as [Float]), "c": Tensor([true])], to: path, metadata: ["k": "v"])
-        let whole = try Data(contentsOf: URL(fileURLWithPath: path))
-        for length in 0..<whole.count {
-            try whole.prefix(length).write(to: URL(fileURLWithPath: path))
-            #expect(throws: FileError.self) { try loadSafetensors(from: path) }
-        }
-        for index in whole.indices {
-            for bit in 0..<8 {
-                var damaged = whole
-                damaged[index] ^= 1 << bit
-                try damaged.write(to: URL(fileURLWithPath: path))
-                do { _ = try loadSafetensors(from: path) } catch { #expect(error is FileError) }
-            }
+        try damage(path) { try loadSafetensors(from: path, mapped: mapped).values.map { $0.array(Double.self) } }
+    }
+
+    @Test func mappedTensorsAreTheFilesUntilTheyAreWrittenTo() throws {
+        let path = folder.path("mapped.safetensors")
+        let tensors = [
+            "a": Tensor([1, 2, 3] as [Float]), "b": Tensor([true, false]), "c": Tensor([4, 5]), "d": Tensor.zeros([0, 2]),
+            "e": Tensor([6.5]),
+        ]
+        try saveSafetensors(tensors, to: path)
+        var loaded = try loadSafetensors(from: path, mapped: true)
+        for (name, tensor) in tensors { expectSame(try #require(loaded[name]), tensor) }
+
+        let before = try bytes(path)
+        loaded["a"]?.mul_(10)
+        #expect(loaded["a"]?.array(Int.self) == [10, 20, 30])
+        #expect(try bytes(path) == before && loadSafetensors(from: path, mapped: true)["a"]?.array(Int.self) == [1, 2, 3])
+
+        // What is mapped stays when the file is replaced, and when all but a view of it is gone.
+        let view = try #require(loaded["c"]).narrow(dim: 0, start: 1, length: 1)
+        loaded = [:]
+        try saveSafetensors(["x": Tensor.zeros([1000])], to: path)
+        #expect(view.array(Int.self) == [5])
+        #expect(throws: FileError.self) { try loadSafetensors(from: folder.path("absent"), mapped: true) }
+    }
+
+    @Test func mappedWeightsMayBeLargerThanMemory() throws {
+        let path = folder.path("large.safetensors")
+        let size = 64_000_000_000
+        let header = Array(#"{"w":{"dtype":"F32","shape":[16000000,1000],"data_offsets":[0,\#(size)]}}            "#.utf8)
+        try write(withUnsafeBytes(of: UInt64(header.count).littleEndian, Array.init) + header, to: path)
+        // A file that is nearly all hole: it takes no room on the disk.
+        try #require(truncate(path, 8 + header.count + size) == 0)
+        let weights = try #require(try loadSafetensors(from: path, mapped: true)["w"])
+        #expect(weights.select(dim: 0, index: 15_999_999).sum().item() == 0)
+    }
+
+    @Test func shorterTypesAreWidened() throws {
+        // torch.tensor([1.5, -0.0, inf, 2**-24, nan]) as float16 and bfloat16, and integers
+        let header =
+            #"{"h":{"dtype":"F16","shape":[5],"data_offsets":[0,10]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[10,14]},"#
+            + #""i8":{"dtype":"I8","shape":[2],"data_offsets":[14,16]},"i16":{"dtype":"I16","shape":[1],"data_offsets":[16,18]},"#
+            + #""u16":{"dtype":"U16","shape":[1],"data_offsets":[18,20]},"u32":{"dtype":"U32","shape":[1],"data_offsets":[20,24]}}"#
+        let data: [UInt8] =
+            [0, 0x3e, 0, 0x80, 0, 0x7c, 1, 0, 0, 0x7e] + [0xc0, 0x3f, 0x80, 0xc0] + [0xff, 0x7f] + [0, 0x80]
+            + [0xff, 0xff] + [0xff, 0xff, 0xff, 0xff]
+        let path = try file(header, data)
+        for mapped in [false, true] {
+            let loaded = try loadSafetensors(from: path, mapped: mapped)
+            let halves = try #require(loaded["h"]?.array(Float.self))
+            #expect(halves.prefix(4) == [1.5, 0, .infinity, 0x1p-24] && halves[1].sign == .minus && halves[4].isNaN)
+            #expect(loaded["b"]?.array(Float.self) == [1.5, -4])
+            #expect(loaded["i8"]?.dtype == .int32 && loaded["i8"]?.array(Int.self) == [-1, 127])
+            #expect(loaded["i16"]?.array(Int.self) == [-32768] && loaded["u16"]?.array(Int.self) == [65535])
+            #expect(loaded["u32"]?.dtype == .int64 && loaded["u32"]?.array(Int.self) == [4_294_967_295])
         }
     }
 

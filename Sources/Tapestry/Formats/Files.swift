@@ -15,12 +15,33 @@ public struct FileError: Error, CustomStringConvertible, Sendable {
     }
 }
 
+/// Bytes that are read by position: a file, or a member of an archive.
+package protocol ByteSource {
+    /// How many there are.
+    var size: Int { get }
+    /// Fills `target` with the bytes from `offset` on; returns how many there were.
+    func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int
+    /// An error that names the bytes' place.
+    func fault(_ message: String) -> FileError
+}
+
+extension ByteSource {
+    /// Up to `count` bytes from `offset` on, fewer only where the bytes end.
+    package func bytes(_ count: Int, at offset: Int) throws -> [UInt8] {
+        guard offset < size else { return [] }
+        let count = max(0, min(count, size - offset))
+        return try [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+            used = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+        }
+    }
+}
+
 /// An open file read by position. Every read is checked against what the file holds at that moment.
-package final class InputFile {
+package final class InputFile: ByteSource {
     package let path: String
     /// Bytes in the file when it was opened: the measure for what its header claims.
     package let size: Int
-    private let descriptor: Int32
+    let descriptor: Int32
 
     /// Opens a regular file; throws `FileError` for anything else.
     package init(_ path: String) throws {
@@ -38,7 +59,8 @@ package final class InputFile {
 
     deinit { close(descriptor) }
 
-    /// Fills `target` with the bytes from `offset` on; returns how many there were.
+    package func fault(_ message: String) -> FileError { FileError(path, message) }
+
     package func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
         var filled = 0
         while filled < target.count {
@@ -49,14 +71,6 @@ package final class InputFile {
             filled += count
         }
         return filled
-    }
-
-    /// Up to `count` bytes from `offset` on, fewer only where the file ends.
-    package func bytes(_ count: Int, at offset: Int) throws -> [UInt8] {
-        let count = max(0, min(count, size - offset))
-        return try [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
-            used = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-        }
     }
 }
 
@@ -83,6 +97,7 @@ package func writeAtomically(
         isOpen = false
         guard close(descriptor) == 0 else { throw FileError.system(path, "closed") }
         guard rename(temporary, path) == 0 else { throw FileError.system(path, "replaced") }
+        syncFolder(of: path)
     } catch {
         if isOpen { close(descriptor) }
         unlink(temporary)
@@ -95,6 +110,15 @@ public func checkWritable(_ path: String) throws {
     let (temporary, descriptor) = try openBeside(path)
     close(descriptor)
     unlink(temporary)
+}
+
+/// Makes a renaming survive a loss of power, where the file system can; the file itself has been synced.
+private func syncFolder(of path: String) {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
 }
 
 /// A new file in the folder of `path`, open for writing. Throws if `path` is something that a file must not replace: a

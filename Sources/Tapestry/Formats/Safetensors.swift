@@ -17,14 +17,18 @@ public struct SafetensorsFile {
     /// The texts stored beside the tensors.
     public let metadata: [String: String]
     private let file: InputFile
+    private let map: MappedFile?
     private let dataStart: Int
 
     /// Reads and checks a file's header.
     ///
+    /// With `mapped`, tensors are views of the file: their numbers are read from the disk when they are first used, and
+    /// writing to them copies the page that is written to. The file must not be cut short while they live.
+    ///
     /// - Throws: `FileError` naming the file and the tensor or byte: a header longer than the file, JSON that is
     ///   none, a name that comes twice, offsets that overlap, leave gaps, lie outside the file or don't fit dtype and
     ///   shape.
-    public init(_ path: String) throws {
+    public init(_ path: String, mapped: Bool = false) throws {
         file = try InputFile(path)
         let prefix = try file.bytes(8, at: 0)
         guard prefix.count == 8 else {
@@ -40,6 +44,7 @@ public struct SafetensorsFile {
                 path, "the header length at byte 0 is \(length), more than \(SafetensorsHeader.maximumLength)")
         }
         dataStart = 8 + Int(length)
+        map = mapped ? try MappedFile(file) : nil
         do {
             let header = try SafetensorsHeader(
                 try file.bytes(Int(length), at: 8), dataLength: file.size - dataStart)
@@ -49,29 +54,31 @@ public struct SafetensorsFile {
         }
     }
 
-    /// Reads one tensor; throws `FileError` if its dtype is none of Tapestry's or the file has become shorter.
+    /// One tensor; float16, bfloat16 and short integers become float32, int32 and int64.
+    ///
+    /// - Throws: `FileError` if no dtype of Tapestry's holds the tensor's (unsigned 64-bit, 8-bit floating point) or the
+    ///   file has become shorter.
     public func tensor(_ entry: Entry) throws -> Tensor {
-        guard let dtype = DType.allCases.first(where: { $0.safetensorsName == entry.dtype }) else {
+        guard let element = StoredElement.safetensors[entry.dtype], let dtype = element.dtype else {
             throw FileError(file.path, "tensor '\(entry.name)': dtype \(entry.dtype) is not supported")
         }
-        let tensor = Tensor(uninitialized: entry.shape, dtype)
-        let target = UnsafeMutableRawBufferPointer(start: tensor.pointer, count: entry.range.count)
-        guard try file.read(into: target, at: dataStart + entry.range.lowerBound) == target.count else {
-            throw FileError(file.path, "tensor '\(entry.name)': the file ends inside its data")
+        let start = dataStart + entry.range.lowerBound
+        // What must be converted, or does not lie as the kernels need it, is copied.
+        if let map, element.isNative, start % element.size == 0 { return map.tensor(entry.shape, dtype, at: start) }
+        do {
+            return try element.tensor(entry.shape, from: file, at: start)
+        } catch let error as FileError {
+            throw FileError(file.path, "tensor '\(entry.name)': \(error.message)")
         }
-        if dtype == .bool {
-            // A byte other than 0 and 1 is no Bool.
-            for index in target.indices where target[index] > 1 { target[index] = 1 }
-        }
-        return tensor
     }
 }
 
-/// Reads all tensors of a file by name. Mirrors `safetensors.torch.load_file`.
+/// Reads all tensors of a file by name; `mapped` says that numbers are only read when they are used. Mirrors
+/// `safetensors.torch.load_file`.
 ///
 /// - Throws: `FileError`, see `SafetensorsFile`.
-public func loadSafetensors(from path: String) throws -> [String: Tensor] {
-    let file = try SafetensorsFile(path)
+public func loadSafetensors(from path: String, mapped: Bool = false) throws -> [String: Tensor] {
+    let file = try SafetensorsFile(path, mapped: mapped)
     // Names come once: the header has been checked.
     return Dictionary(uniqueKeysWithValues: try file.entries.map { ($0.name, try file.tensor($0)) })
 }
@@ -109,7 +116,7 @@ public func saveSafetensors(
         try header.withUnsafeBytes { try append($0) }
         for (_, tensor) in tensors {
             let plain = tensor.packed()
-            try append(UnsafeRawBufferPointer(start: plain.pointer, count: plain.count * plain.dtype.size))
+            try append(plain.elementBytes)
         }
     }
 }
@@ -147,4 +154,16 @@ extension DType {
         case .float64: "F64"
         }
     }
+}
+
+extension StoredElement {
+    /// The dtypes of safetensors headers that Tapestry reads.
+    static let safetensors: [String: StoredElement] = [
+        "BOOL": .init(kind: .bool, size: 1), "U8": .init(kind: .unsigned, size: 1),
+        "I8": .init(kind: .signed, size: 1), "I16": .init(kind: .signed, size: 2),
+        "U16": .init(kind: .unsigned, size: 2), "I32": .init(kind: .signed, size: 4),
+        "U32": .init(kind: .unsigned, size: 4), "I64": .init(kind: .signed, size: 8),
+        "F16": .init(kind: .float, size: 2), "BF16": .init(kind: .bfloat, size: 2),
+        "F32": .init(kind: .float, size: 4), "F64": .init(kind: .float, size: 8),
+    ]
 }

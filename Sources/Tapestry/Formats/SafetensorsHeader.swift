@@ -55,11 +55,8 @@ struct SafetensorsHeader {
         guard let offsets else { throw fault("there are no data_offsets") }
         guard offsets.count == 2, offsets[0] <= offsets[1] else { throw fault("data_offsets \(offsets) are no range") }
         guard let size = elementSizes[dtype] else { throw fault("unknown dtype '\(dtype)'") }
-        var length = size
-        for dimension in shape {
-            let (product, overflow) = length.multipliedReportingOverflow(by: dimension)
-            guard !overflow else { throw fault("shape \(shape) is impossibly large") }
-            length = product
+        guard let length = StoredElement(kind: .unsigned, size: size).byteCount(shape) else {
+            throw fault("shape \(shape) is impossibly large")
         }
         guard offsets[1] - offsets[0] == length else {
             throw fault(

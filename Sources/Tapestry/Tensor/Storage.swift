@@ -2,7 +2,8 @@
 import Foundation
 import Kernels
 
-/// A block of memory that one or more tensors view. Aligned to 64 bytes, taken from and given back to the pool.
+/// A block of memory that one or more tensors view. Aligned to 64 bytes, taken from and given back to the pool,
+/// or part of a mapped file.
 ///
 /// `@unchecked Sendable`: as in torch, reading from several threads is safe and writing while another thread reads
 /// is the caller's mistake; the pool itself is locked.
@@ -11,6 +12,8 @@ final class Storage: @unchecked Sendable {
     let byteCount: Int
     /// Counts in-place changes, so that backward notices when a tensor that it saved was changed.
     var version = 0
+    /// Whose memory this is; nil if it is the pool's.
+    private let owner: AnyObject?
 
     /// Uninitialised memory for `byteCount` bytes.
     init(byteCount: Int) {
@@ -19,9 +22,15 @@ final class Storage: @unchecked Sendable {
         }
         pointer = block
         self.byteCount = byteCount
+        owner = nil
     }
 
-    deinit { BufferPool.give(pointer, byteCount) }
+    /// Memory that belongs to `owner` and is valid as long as that lives: a mapped file.
+    init(pointer: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
+        (self.pointer, self.byteCount, self.owner) = (pointer, byteCount, owner)
+    }
+
+    deinit { if owner == nil { BufferPool.give(pointer, byteCount) } }
 }
 
 /// Memory for tensors: what is in use and what is kept for reuse.
