@@ -242,24 +242,45 @@ open class Module: CustomStringConvertible {
             .map { (name: $0.name, tensor: $0.tensor.detach()) }
     }
 
-    /// Copies tensors into the parameters and persistent buffers of the same names.
+    /// Copies tensors into the parameters and persistent buffers of the same names, converted to their dtypes. Mirrors
+    /// `load_state_dict`.
     ///
+    /// - Returns: What is missing and unexpected; nothing unless `strict` is false.
     /// - Throws: `StateDictError` naming every missing and unexpected key (unless not `strict`) and every tensor of
-    ///   another shape; then nothing has been changed. Mirrors `load_state_dict`.
-    public func loadStateDict(_ state: [String: Tensor], strict: Bool = true) throws {
+    ///   another shape; then nothing has been changed.
+    @discardableResult
+    public func loadStateDict(
+        _ state: [String: Tensor], strict: Bool = true
+    ) throws -> (missing: [String], unexpected: [String]) {
+        let misfit = misfit(of: state)
+        if strict ? !misfit.isEmpty : !misfit.misshapen.isEmpty { throw misfit }
+        for (name, tensor, role) in namedTensors(prefix: "") where role != .nonPersistentBuffer {
+            if let source = state[name] { tensor.assign(source.detach()) }
+        }
+        return (misfit.missing, misfit.unexpected)
+    }
+
+    /// The same for what another module's `stateDict` gave.
+    @discardableResult
+    public func loadStateDict(
+        _ state: [(name: String, tensor: Tensor)], strict: Bool = true
+    ) throws -> (missing: [String], unexpected: [String]) {
+        try loadStateDict(Dictionary(state.map { ($0.name, $0.tensor) }) { $1 }, strict: strict)
+    }
+
+    /// How tensors differ from what `loadStateDict` would take.
+    package func misfit(of state: [String: Tensor]) -> StateDictError {
         let own = namedTensors(prefix: "").filter { $0.role != .nonPersistentBuffer }
-        let names = Set(own.map(\.name))
         var error = StateDictError(model: String(describing: type(of: self)))
         for (name, tensor, _) in own {
             guard let source = state[name] else {
-                if strict { error.missing.append(name) }
+                error.missing.append(name)
                 continue
             }
             if source.shape != tensor.shape { error.misshapen.append((name, tensor.shape, source.shape)) }
         }
-        if strict { error.unexpected = state.keys.filter { !names.contains($0) }.sorted() }
-        if !error.isEmpty { throw error }
-        for (name, tensor, _) in own { if let source = state[name] { tensor.assign(source.detach()) } }
+        error.unexpected = Set(state.keys).subtracting(own.map(\.name)).sorted()
+        return error
     }
 
     // MARK: Printing
@@ -312,7 +333,7 @@ public struct StateDictError: Error, CustomStringConvertible {
     public var unexpected: [String] = []
     public var misshapen: [(name: String, expected: [Int], found: [Int])] = []
 
-    var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && misshapen.isEmpty }
+    package var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && misshapen.isEmpty }
 
     public var description: String {
         var parts: [String] = []

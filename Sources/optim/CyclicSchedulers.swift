@@ -186,8 +186,8 @@ public final class ReduceLROnPlateau {
     /// Takes on what `stateDict` gave.
     public func loadStateDict(_ state: [String: Double]) {
         if let value = state["best"] { best = value }
-        if let value = state["badSteps"] { badSteps = Int(value) }
-        if let value = state["coolingSteps"] { coolingSteps = Int(value) }
+        if let value = count(state["badSteps"]) { badSteps = value }
+        if let value = count(state["coolingSteps"]) { coolingSteps = value }
     }
 
     private func isBetter(_ metric: Double) -> Bool {

@@ -109,7 +109,7 @@ public final class LBFGS: Optimizer {
         let (y, s) = (gradient - previousGradient, direction * length)
         let ys: Double = y.dot(s).item()
         if ys > 1e-10 {
-            if memory.count == Int(parameterGroups[0]["historySize"]) { memory.removeFirst() }
+            if !memory.isEmpty, memory.count >= Int(parameterGroups[0]["historySize"]) { memory.removeFirst() }
             memory.append(Memory(y: y, s: s, ro: 1 / ys))
             scale = ys / y.dot(y).item()
         }
@@ -151,6 +151,8 @@ public final class LBFGS: Optimizer {
 
     // MARK: State
 
+    override var countedOptions: Set<String> { ["maxIter", "maxEval", "historySize"] }
+
     override func stateShape(of parameter: Tensor) -> [Int] { [total] }
 
     /// All state belongs to the first parameter, as in torch.
@@ -174,10 +176,11 @@ public final class LBFGS: Optimizer {
         let (tensors, values) = (state[key] ?? [:], numbers[key] ?? [:])
         (direction, previousGradient) = (tensors["d"], tensors["prevFlatGrad"])
         (length, scale) = (values["t"] ?? 0, values["hDiag"] ?? 1)
-        (iterations, evaluations) = (Int(values["nIter"] ?? 0), Int(values["funcEvals"] ?? 0))
-        memory = (0..<Int(values["history"] ?? 0)).compactMap { index in
-            guard let y = tensors["oldDirs.\(index)"], let s = tensors["oldStps.\(index)"] else { return nil }
-            return Memory(y: y, s: s, ro: values["ro.\(index)"] ?? 0)
+        (iterations, evaluations) = (count(values["nIter"]) ?? 0, count(values["funcEvals"]) ?? 0)
+        memory = []
+        for index in 0..<(count(values["history"]) ?? 0) {
+            guard let y = tensors["oldDirs.\(index)"], let s = tensors["oldStps.\(index)"] else { break }
+            memory.append(Memory(y: y, s: s, ro: values["ro.\(index)"] ?? 0))
         }
     }
 }

@@ -96,6 +96,8 @@ open class Optimizer {
         return fresh
     }
 
+    /// Options that are whole numbers and not negative.
+    var countedOptions: Set<String> { [] }
     /// The shape of the state kept for a parameter.
     func stateShape(of parameter: Tensor) -> [Int] { parameter.shape }
     /// Puts what is kept elsewhere into `state` and `numbers`.

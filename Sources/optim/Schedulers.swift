@@ -39,9 +39,11 @@ open class LRScheduler {
         for (index, rate) in baseRates.enumerated() { result["baseLR.\(index)"] = rate }
         return result
     }
-    /// Takes on what `stateDict` of a scheduler built alike gave; keys that are missing leave the value as it is.
+    /// Takes on what `stateDict` of a scheduler built alike gave; keys that are missing, and counts that
+    /// are none, leave the value as it is.
     public func loadStateDict(_ state: [String: Double]) {
-        if let epoch = state["lastEpoch"] { lastEpoch = Int(epoch) }
+        // −1 is the state before the first step.
+        if let steps = count(state["lastEpoch"].map { $0 + 1 }) { lastEpoch = steps - 1 }
         baseRates = baseRates.enumerated().map { state["baseLR.\($0)"] ?? $1 }
     }
 
@@ -206,8 +208,8 @@ public final class CosineAnnealingWarmRestarts: LRScheduler {
     }
     public override func loadStateDict(_ state: [String: Double]) {
         super.loadStateDict(state)
-        if let value = state["position"] { position = Int(value) }
-        if let value = state["length"] { length = Int(value) }
+        if let value = count(state["position"]) { position = value }
+        if let value = count(state["length"]), value > 0 { length = value }
     }
 }
 

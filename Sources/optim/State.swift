@@ -26,6 +26,14 @@ public struct OptimizerState {
     }
 }
 
+/// The largest count that a Double holds exactly, and more than any run reaches.
+let maximumCount = 1 << 53
+
+/// A count from a saved state; nil where there is none or no such number.
+func count(_ value: Double?) -> Int? {
+    value.flatMap { Int(exactly: $0) }.flatMap { (0...maximumCount).contains($0) ? $0 : nil }
+}
+
 /// A state that does not fit the optimiser it is loaded into.
 public struct OptimizerStateError: Error, CustomStringConvertible {
     public let description: String
@@ -88,10 +96,15 @@ extension Optimizer {
                 case "initialLR": groups[index].initialLR = value
                 case let name:
                     guard groups[index].options[name] != nil else { throw fail("there is no option '\(name)'") }
+                    guard !countedOptions.contains(name) || count(value) != nil else {
+                        throw fail("'\(key)' = '\(text)' is no count")
+                    }
                     groups[index][name] = value
                 }
             case ("steps", 2):
-                guard index < parameters.count, let count = Int(text) else { throw fail("'\(key)' fits no parameter") }
+                guard index < parameters.count, let count = Int(text), (0...maximumCount).contains(count) else {
+                    throw fail("'\(key)' = '\(text)' fits no parameter")
+                }
                 steps[ObjectIdentifier(parameters[index])] = count
             case ("number", 3...):
                 guard index < parameters.count else { throw fail("'\(key)' fits no parameter") }
