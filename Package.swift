@@ -29,7 +29,7 @@ let package = Package(
     name: "tapestry",
     platforms: [.macOS(.v26)],
     products: [
-        .library(name: "Tapestry", targets: ["Tapestry", "nn", "optim", "data", "vision"]),
+        .library(name: "Tapestry", targets: ["Tapestry", "nn", "optim", "data", "training", "vision"]),
         .executable(name: "mnist-cnn", targets: ["mnist-cnn"]),
     ],
     targets: [
@@ -41,6 +41,7 @@ let package = Package(
         .target(name: "nn", dependencies: ["Tapestry"], swiftSettings: engineFlags),
         .target(name: "optim", dependencies: ["Tapestry", "Kernels", "nn"], swiftSettings: engineFlags),
         .target(name: "data", dependencies: ["Tapestry"], swiftSettings: engineFlags),
+        .target(name: "training", dependencies: ["Tapestry", "nn", "optim", "data"], swiftSettings: engineFlags),
         .target(
             name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
             resources: [.copy("Resources/mnist")], swiftSettings: engineFlags),
@@ -52,10 +53,12 @@ let package = Package(
             name: "parity", dependencies: ["Tapestry", "nn", "optim", "data", "vision"], path: "Tests/Parity"),
         .executableTarget(
             name: "bench", dependencies: ["Tapestry", "Kernels", "nn", "optim"], path: "Tests/Benchmarks/bench"),
+        .executableTarget(name: "write-events", dependencies: ["training"], path: "Tests/Interop/Events"),
         .testTarget(name: "KernelsTests", dependencies: kernelModules),
         .testTarget(name: "TapestryTests", dependencies: ["Tapestry"]),
         .testTarget(name: "NNTests", dependencies: ["nn"]),
         .testTarget(name: "OptimTests", dependencies: ["optim", "nn", "data"]),
+        .testTarget(name: "TrainingTests", dependencies: ["training"]),
         .testTarget(name: "DataTests", dependencies: ["data"]),
         .testTarget(name: "VisionTests", dependencies: ["vision", "CZlib"], resources: [.copy("Resources")]),
         .testTarget(name: "ExamplesTests", dependencies: ["ExampleSupport", "mnist-cnn"]),
