@@ -39,7 +39,7 @@ public final class Generator: Sendable {
     }
 
     /// Draws as one, whatever other threads do.
-    func draw<Result>(_ body: (inout State) -> Result) -> Result {
+    package func draw<Result>(_ body: (inout State) -> Result) -> Result {
         guarded.withLock { state in
             // Safe: only numbers leave the closure; Mutex cannot know that.
             nonisolated(unsafe) let result = body(&state)
@@ -98,7 +98,7 @@ extension Generator.State {
     }
 
     /// Uniform in [0, 1): 24 bits for Float.
-    mutating func uniformFloat() -> Float { Float(next32() & 0xFF_FFFF) * 0x1p-24 }
+    package mutating func uniformFloat() -> Float { Float(next32() & 0xFF_FFFF) * 0x1p-24 }
     /// Uniform in [0, 1): 53 bits for Double.
     mutating func uniformDouble() -> Double { Double(next64() & (1 << 53 - 1)) * 0x1p-53 }
 
@@ -117,7 +117,7 @@ extension Generator.State {
     }
 
     /// Uniform in `low ..< high`.
-    mutating func integer(_ low: Int, _ high: Int) -> Int {
+    package mutating func integer(_ low: Int, _ high: Int) -> Int {
         let range = UInt64(bitPattern: Int64(high &- low))
         let draw = range < 1 << 28 ? UInt64(next32()) % range : next64() % range
         return low &+ Int(truncatingIfNeeded: draw)
