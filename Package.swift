@@ -54,6 +54,11 @@ let package = Package(
         .executableTarget(
             name: "bench", dependencies: ["Tapestry", "Kernels", "nn", "optim"], path: "Tests/Benchmarks/bench"),
         .executableTarget(name: "write-events", dependencies: ["training"], path: "Tests/Interop/Events"),
+        .executableTarget(
+            name: "interop", dependencies: ["Tapestry", "nn", "optim"], path: "Tests/Interop/Weights"),
+        .executableTarget(
+            name: "KillWhileSaving", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim"],
+            path: "Tests/KillWhileSaving"),
         .testTarget(name: "KernelsTests", dependencies: kernelModules),
         .testTarget(name: "TapestryTests", dependencies: ["Tapestry"]),
         .testTarget(name: "NNTests", dependencies: ["nn"]),

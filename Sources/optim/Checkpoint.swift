@@ -23,7 +23,7 @@ public struct Checkpoint: Sendable, Equatable {
 }
 
 /// Writes the state of a training run into one safetensors file: parameters and buffers of the model, the optimiser's
-/// state and options, the scheduler's, that of random generators, the number of finished epochs, and texts of the user's.
+/// state and options, the scheduler's, that of random generators, the number of finished epochs, and the user's texts.
 ///
 /// A run that is resumed from it by `loadCheckpoint` goes on bitwise as it would have gone on without a stop. The file
 /// is written under another name, synced, then renamed: after a kill at any moment there is the old checkpoint or the
@@ -40,7 +40,9 @@ public func saveCheckpoint(
     var texts = ["epoch": "\(epoch)", "format": "tapestry-checkpoint"]
     for (key, text) in metadata { texts["user.\(key)"] = text }
     if let state = optimizer?.stateDict() {
-        for (name, tensor) in state.tensors.sorted(by: { $0.key < $1.key }) { tensors.append(("optimizer.\(name)", tensor)) }
+        for (name, tensor) in state.tensors.sorted(by: { $0.key < $1.key }) {
+            tensors.append(("optimizer.\(name)", tensor))
+        }
         for (key, text) in state.metadata { texts["optimizer.\(key)"] = text }
     }
     for (key, value) in scheduler?.stateDict() ?? [:] { texts["scheduler.\(key)"] = "\(value)" }

@@ -1,4 +1,4 @@
-// Files that are cut off and changed at random: readers must throw `FileError` or read something, never end the program.
+// Files that are cut off and changed at random: readers must throw `FileError` or read something, never end a test.
 import Foundation
 import Testing
 

@@ -7,7 +7,8 @@ import Testing
 /// One tensor of each dtype, odd shapes among them.
 private let samples: [(name: String, tensor: Tensor)] = [
     ("f32", Tensor([1.5, -0.0, .infinity, 2, 3, 4] as [Float], shape: [2, 3])), ("f64", Tensor([1e-300, 2])),
-    ("i64", Tensor([Int.min, 7], shape: [2, 1])), ("i32", Tensor([-3] as [Int32])), ("u8", Tensor([0, 255] as [UInt8])),
+    ("i64", Tensor([Int.min, 7], shape: [2, 1])), ("i32", Tensor([-3] as [Int32])),
+    ("u8", Tensor([0, 255] as [UInt8])),
     ("bool", Tensor([true, false, true])), ("scalar", Tensor(2.5)), ("none", Tensor.zeros([2, 0, 3])),
     ("view", Tensor([1, 2, 3, 4, 5, 6] as [Int32], shape: [2, 3]).T),
 ]

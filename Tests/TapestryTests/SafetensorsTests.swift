@@ -124,7 +124,8 @@ import Testing
     @Test func mappedTensorsAreTheFilesUntilTheyAreWrittenTo() throws {
         let path = folder.path("mapped.safetensors")
         let tensors = [
-            "a": Tensor([1, 2, 3] as [Float]), "b": Tensor([true, false]), "c": Tensor([4, 5]), "d": Tensor.zeros([0, 2]),
+            "a": Tensor([1, 2, 3] as [Float]), "b": Tensor([true, false]), "c": Tensor([4, 5]),
+            "d": Tensor.zeros([0, 2]),
             "e": Tensor([6.5]),
         ]
         try saveSafetensors(tensors, to: path)
@@ -134,7 +135,8 @@ import Testing
         let before = try bytes(path)
         loaded["a"]?.mul_(10)
         #expect(loaded["a"]?.array(Int.self) == [10, 20, 30])
-        #expect(try bytes(path) == before && loadSafetensors(from: path, mapped: true)["a"]?.array(Int.self) == [1, 2, 3])
+        #expect(
+            try bytes(path) == before && loadSafetensors(from: path, mapped: true)["a"]?.array(Int.self) == [1, 2, 3])
 
         // What is mapped stays when the file is replaced, and when all but a view of it is gone.
         let view = try #require(loaded["c"]).narrow(dim: 0, start: 1, length: 1)
@@ -147,7 +149,8 @@ import Testing
     @Test func mappedWeightsMayBeLargerThanMemory() throws {
         let path = folder.path("large.safetensors")
         let size = 64_000_000_000
-        let header = Array(#"{"w":{"dtype":"F32","shape":[16000000,1000],"data_offsets":[0,\#(size)]}}            "#.utf8)
+        let header = Array(
+            #"{"w":{"dtype":"F32","shape":[16000000,1000],"data_offsets":[0,\#(size)]}}            "#.utf8)
         try write(withUnsafeBytes(of: UInt64(header.count).littleEndian, Array.init) + header, to: path)
         // A file that is nearly all hole: it takes no room on the disk.
         try #require(truncate(path, 8 + header.count + size) == 0)

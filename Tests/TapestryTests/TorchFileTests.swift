@@ -101,7 +101,8 @@ private let badPickles: [(String, [UInt8], String)] = [
         let pickles: [[UInt8]] = [
             [0x80, 2] + text("}q\0(") + unicode("a") + text("](K\u{1}G") + [0x40, 4, 0, 0, 0, 0, 0, 0] + text("N")
                 + [0x86] + text("eu."),
-            [0x80, 4, 0x95, 0x1b, 0, 0, 0, 0, 0, 0, 0] + text("}") + [0x94, 0x8c, 1] + text("a") + [0x94] + text("](K\u{1}G")
+            [0x80, 4, 0x95, 0x1b, 0, 0, 0, 0, 0, 0, 0] + text("}") + [0x94, 0x8c, 1] + text("a") + [0x94]
+                + text("](K\u{1}G")
                 + [0x40, 4, 0, 0, 0, 0, 0, 0] + text("N") + [0x86, 0x94] + text("es."),
         ]
         for pickle in pickles {
@@ -116,7 +117,8 @@ private let badPickles: [(String, [UInt8], String)] = [
         #expect(#expect(throws: FileError.self) { try loadTorch(from: path) }?.message.contains("before 1.6") == true)
         let empty = try archive(["a/other": []])
         #expect(
-            #expect(throws: FileError.self) { try loadTorch(from: empty) }?.message.contains("no archive of torch") == true)
+            #expect(throws: FileError.self) { try loadTorch(from: empty) }?.message.contains("no archive of torch")
+                == true)
     }
 
     @Test func aDamagedFileThrowsOrLoads() throws {
@@ -129,7 +131,8 @@ private let badPickles: [(String, [UInt8], String)] = [
 
     @Test func aDamagedPickleThrowsOrLoads() throws {
         // In an archive that is whole, so that the checksum does not stand before the pickle's reader.
-        let whole = [0x80, 2] + text("}q\0(") + unicode("a") + tensor(shape: [2, 2], strides: [2, 1]).dropLast()
+        let whole =
+            [0x80, 2] + text("}q\0(") + unicode("a") + tensor(shape: [2, 2], strides: [2, 1]).dropLast()
             + unicode("b") + text("](K\u{1}NG\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}e") + [0x85] + text("q\u{1}")
             + unicode("c") + text("h\u{1}u.")
         try damage(whole, rounds: 20_000) { damaged in

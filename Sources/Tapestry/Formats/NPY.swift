@@ -86,7 +86,9 @@ struct NPYHeader {
     let shape: [Int]
 
     init(_ tensor: Tensor) {
-        (descr, element) = Self.types.first { $0.element.dtype == tensor.dtype && $0.element.size == tensor.dtype.size }!
+        (descr, element) = Self.types.first {
+            $0.element.dtype == tensor.dtype && $0.element.size == tensor.dtype.size
+        }!
         (isFortranOrder, shape) = (false, tensor.shape)
     }
 

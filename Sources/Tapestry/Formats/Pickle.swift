@@ -158,7 +158,9 @@ struct PickleReader {
     }
 
     private mutating func text(_ count: Int) throws -> String {
-        guard let text = String(validating: try take(count), as: UTF8.self) else { throw fault("a string is not UTF-8") }
+        guard let text = String(validating: try take(count), as: UTF8.self) else {
+            throw fault("a string is not UTF-8")
+        }
         return text
     }
 
@@ -279,8 +281,8 @@ struct PickleReader {
             let (shape, strides) = (try integers(items[2]), try integers(items[3]))
             guard let layout = storage.layout(shape, strides: strides, offset: offset) else {
                 throw fault(
-                    "a tensor of shape \(shape), strides \(strides) and offset \(offset) does not lie within its storage "
-                        + "of \(storage.count) elements")
+                    "a tensor of shape \(shape), strides \(strides) and offset \(offset) does not lie within its "
+                        + "storage of \(storage.count) elements")
             }
             let tensor = try load(storage).alias(layout)
             push(.tensor(requiresGrad && tensor.dtype.isFloatingPoint ? tensor.requiresGrad() : tensor))

@@ -56,8 +56,8 @@ public struct SafetensorsFile {
 
     /// One tensor; float16, bfloat16 and short integers become float32, int32 and int64.
     ///
-    /// - Throws: `FileError` if no dtype of Tapestry's holds the tensor's (unsigned 64-bit, 8-bit floating point) or the
-    ///   file has become shorter.
+    /// - Throws: `FileError` if no dtype of Tapestry's holds the tensor's (unsigned 64-bit, 8-bit floating point) or
+    ///   the file has become shorter.
     public func tensor(_ entry: Entry) throws -> Tensor {
         guard let element = StoredElement.safetensors[entry.dtype], let dtype = element.dtype else {
             throw FileError(file.path, "tensor '\(entry.name)': dtype \(entry.dtype) is not supported")

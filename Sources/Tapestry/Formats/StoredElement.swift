@@ -53,7 +53,9 @@ struct StoredElement: Equatable {
         let tensor = Tensor(uninitialized: shape, dtype)
         if isNative {
             let target = UnsafeMutableRawBufferPointer(start: tensor.pointer, count: length)
-            guard try source.read(into: target, at: offset) == length else { throw source.fault("ends inside the data") }
+            guard try source.read(into: target, at: offset) == length else {
+                throw source.fault("ends inside the data")
+            }
         } else {
             let bytes = try source.bytes(length, at: offset)
             guard bytes.count == length else { throw source.fault("ends inside the data") }

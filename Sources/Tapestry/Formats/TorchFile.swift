@@ -74,8 +74,8 @@ public indirect enum TorchValue: Sendable {
 /// Nothing in the file is run: containers, numbers, strings and tensors are built here, anything else that the file
 /// names is refused. Tensors that share memory in the file share it here; float16 and bfloat16 become float32.
 ///
-/// - Throws: `FileError` naming the file and the member and byte: an archive or pickle that is damaged, a global that is
-///   not allowed, a tensor that does not lie within its storage.
+/// - Throws: `FileError` naming the file and the member and byte: an archive or pickle that is damaged, a global that
+///   is not allowed, a tensor that does not lie within its storage.
 public func loadTorch(from path: String) throws -> TorchValue {
     let archive: ZipArchive
     do {
@@ -106,7 +106,8 @@ public func loadTorch(from path: String) throws -> TorchValue {
         guard loaded[storage.key] == nil else { throw FileError(path, "storage '\(name)' is used as two types") }
         guard let member = members[name] else { throw FileError(path, "there is no member '\(name)'") }
         guard element.byteCount([storage.count]) == member.size else {
-            throw archive.fault(member, "\(storage.count) elements of \(element.size) bytes are not \(member.size) bytes")
+            throw archive.fault(
+                member, "\(storage.count) elements of \(element.size) bytes are not \(member.size) bytes")
         }
         let numbers = try element.tensor([storage.count], from: archive.source(of: member), at: 0)
         loaded[storage.key] = (element, numbers)
@@ -126,8 +127,8 @@ struct TorchStorage {
     let element: StoredElement
     let count: Int
 
-    /// The layout of a tensor in the storage; nil unless all of it lies within. Tensors may repeat elements, but not make
-    /// much of little: one of a billion elements that are all the same is more likely an attack.
+    /// The layout of a tensor in the storage; nil unless all of it lies within. Tensors may repeat elements, but not
+    /// make much of little: one of a billion elements that are all the same is more likely an attack.
     func layout(_ shape: [Int], strides: [Int], offset: Int) -> Layout? {
         guard shape.count == strides.count, (0...count).contains(offset), strides.allSatisfy({ $0 >= 0 }),
             element.byteCount(shape) != nil
