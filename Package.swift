@@ -29,7 +29,7 @@ let package = Package(
     name: "tapestry",
     platforms: [.macOS(.v26)],
     products: [
-        .library(name: "Tapestry", targets: ["Tapestry", "nn", "optim", "data", "training", "vision"]),
+        .library(name: "Tapestry", targets: ["Tapestry", "nn", "optim", "data", "training", "vision", "plot"]),
         .executable(name: "mnist-cnn", targets: ["mnist-cnn"]),
     ],
     targets: [
@@ -45,6 +45,7 @@ let package = Package(
         .target(
             name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
             resources: [.copy("Resources/mnist")], swiftSettings: engineFlags),
+        .target(name: "plot", dependencies: ["Tapestry", "CZlib"], swiftSettings: engineFlags),
         .target(name: "ExampleSupport", path: "Examples/Support"),
         .executableTarget(
             name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
@@ -66,6 +67,7 @@ let package = Package(
         .testTarget(name: "TrainingTests", dependencies: ["training"]),
         .testTarget(name: "DataTests", dependencies: ["data"]),
         .testTarget(name: "VisionTests", dependencies: ["vision", "CZlib"], resources: [.copy("Resources")]),
+        .testTarget(name: "PlotTests", dependencies: ["plot", "CZlib"]),
         .testTarget(name: "ExamplesTests", dependencies: ["ExampleSupport", "mnist-cnn"]),
     ] + wideKernels
 )
