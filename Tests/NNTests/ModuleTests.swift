@@ -78,6 +78,23 @@ private final class Statistics: nn.Module {
         #expect(model.weight.array(Float.self) == before)
     }
 
+    @Test func looseLoadingTakesWhatFitsAndSaysWhatDoesNot() throws {
+        let model = nn.Linear(2, 3)
+        let bias = model.bias!.array(Float.self)
+        let rest = try model.loadStateDict(["weight": Tensor.ones([3, 2]), "extra": Tensor(1)], strict: false)
+        #expect(rest.missing == ["bias"] && rest.unexpected == ["extra"])
+        #expect(model.weight.array(Int.self) == [1, 1, 1, 1, 1, 1] && model.bias!.array(Float.self) == bias)
+        // Other shapes are refused all the same, as in torch.
+        let error = #expect(throws: StateDictError.self) {
+            try model.loadStateDict(["weight": Tensor.zeros([2, 3]), "bias": Tensor.zeros([3])], strict: false)
+        }
+        #expect(error?.misshapen.map(\.name) == ["weight"] && model.bias!.array(Float.self) == bias)
+
+        let other = nn.Linear(2, 3)
+        try other.loadStateDict(model.stateDict())
+        #expect(other.bias!.array(Float.self) == bias)
+    }
+
     @Test func defaultInitialisationIsTorchs() {
         manualSeed(7)
         let layer = nn.Linear(3, 2)

@@ -181,28 +181,31 @@ private let settings = [
         await #expect(processExitsWith: .success) {
             let path = temporaryPath()
             defer { try? FileManager.default.removeItem(atPath: path) }
-            let saved = Run(seed: 1, settings[3])
-            _ = saved.epoch()
-            try saved.save(path, epoch: 1)
-            let whole = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-            let header = 8 + whole[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
-            let digits = whole[..<header].indices.filter { (0x30...0x39).contains(whole[$0]) }
             let generator = Tapestry.Generator(seed: 1)
             func random(_ count: Int) -> Int { Int(generator.random64() % UInt64(count)) }
-            let run = Run(seed: 2, settings[3])
-            for round in 0..<400 {
-                var damaged = whole
-                if round < 100 {
-                    damaged.removeLast(1 + random(damaged.count))
-                } else {
-                    // Another character in a number: optimiser, scheduler and epoch see it.
-                    damaged[digits[random(digits.count)]] = [0x2d, 0x65, 0x39, 0x30][random(4)]
+            for setting in settings {
+                let saved = Run(seed: 1, setting)
+                _ = saved.epoch()
+                try saved.save(path, epoch: 1)
+                let whole = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+                let header = 8 + whole[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+                let digits = whole[..<header].indices.filter { (0x30...0x39).contains(whole[$0]) }
+                let run = Run(seed: 2, setting)
+                for round in 0..<120 {
+                    var damaged = whole
+                    if round < 20 {
+                        damaged.removeLast(1 + random(damaged.count))
+                    } else {
+                        // Another character in a number: optimiser, scheduler and epoch see it.
+                        damaged[digits[random(digits.count)]] = [0x2d, 0x65, 0x39, 0x30][random(4)]
+                    }
+                    try? FileManager.default.removeItem(atPath: path)
+                    try Data(damaged).write(to: URL(fileURLWithPath: path))
+                    do {
+                        try run.load(path)
+                        _ = run.epoch()
+                    } catch { #expect(error is FileError, "\(error)") }
                 }
-                try Data(damaged).write(to: URL(fileURLWithPath: path))
-                do {
-                    try run.load(path)
-                    _ = run.epoch()
-                } catch { #expect(error is FileError, "\(error)") }
             }
         }
     }

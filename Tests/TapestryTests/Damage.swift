@@ -46,7 +46,12 @@ func damage(_ path: String, rounds: Int = 1000, _ load: () throws -> Any) throws
 }
 
 func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
-func write(_ bytes: [UInt8], to path: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
+
+/// As a new file: to overwrite one makes some file systems wait for the disk.
+func write(_ bytes: [UInt8], to path: String) throws {
+    unlink(path)
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+}
 
 /// The same dtype, shape and bits.
 func expectSame(_ a: Tensor, _ b: Tensor, sourceLocation: SourceLocation = #_sourceLocation) {

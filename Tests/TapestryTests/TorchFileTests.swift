@@ -135,15 +135,33 @@ private let badPickles: [(String, [UInt8], String)] = [
             [0x80, 2] + text("}q\0(") + unicode("a") + tensor(shape: [2, 2], strides: [2, 1]).dropLast()
             + unicode("b") + text("](K\u{1}NG\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}e") + [0x85] + text("q\u{1}")
             + unicode("c") + text("h\u{1}u.")
-        try damage(whole, rounds: 20_000) { damaged in
-            var reader = PickleReader(damaged) { storage in
-                guard storage.key == "0", storage.count == 4 else { throw FileError("pickle", "no such storage") }
-                return Tensor.zeros([4])
-            }
-            do { return try reader.read() } catch let fault as PickleReader.Fault {
-                throw FileError("pickle", fault.message)
+        let path = folder.path("checkpoint.pth")
+        try Data(base64Encoded: torchCheckpoint, options: .ignoreUnknownCharacters)!.write(
+            to: URL(fileURLWithPath: path))
+        let real = try ZipArchive(path)
+        let pickle = try real.contents(of: try #require(real.members.first { $0.name.hasSuffix("/data.pkl") }))
+        for (pickle, rounds) in [(whole, 20_000), (pickle, 5000)] {
+            try damage(pickle, rounds: rounds) { damaged in
+                var reader = PickleReader(damaged) { storage in
+                    guard storage.count <= 100 else { throw FileError("pickle", "no such storage") }
+                    return Tensor.zeros([storage.count])
+                }
+                do { return try reader.read() } catch let fault as PickleReader.Fault {
+                    throw FileError("pickle", fault.message)
+                }
             }
         }
+    }
+
+    @Test func numbersOfOtherMachinesAreTurnedRound() throws {
+        let path = try archive([
+            "a/data.pkl": [0x80, 2] + tensor(count: 2, shape: [2], strides: [1]), "a/byteorder": text("big"),
+            "a/data/0": [0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0],
+        ])
+        #expect(try loadTorch(from: path).tensor?.array(Float.self) == [1, -2.5])
+        let odd = try archive(["a/data.pkl": [0x80, 2] + text("N."), "a/byteorder": text("middle")])
+        #expect(
+            #expect(throws: FileError.self) { try loadTorch(from: odd) }?.message.contains("neither little") == true)
     }
 
     private func archive(_ members: [String: [UInt8]]) throws -> String {

@@ -178,29 +178,33 @@ struct ZipArchive {
             throw fault(member, "zlib cannot be started")
         }
         defer { inflateEnd(&stream) }
-        // zlib counts in 32 bits; one byte more than expected, so that surplus shows.
-        let (piece, room) = (1 << 30, member.size + 1)
-        var input = packed
-        return try [UInt8](unsafeUninitializedCapacity: room) { output, used in
-            var (taken, filled, status) = (0, 0, Z_OK)
-            input.withUnsafeMutableBufferPointer { input in
-                while status == Z_OK, filled < room {
-                    let (available, space) = (min(input.count - taken, piece), min(room - filled, piece))
+        // What the directory claims is only set aside as far as it is harmless; beyond that memory grows with what is
+        // there.
+        var result: [UInt8] = []
+        result.reserveCapacity(min(member.size, 1 << 26))
+        var (input, output) = (packed, [UInt8](repeating: 0, count: 1 << 18))
+        var (taken, status) = (0, Z_OK)
+        while status == Z_OK, result.count <= member.size {
+            let available = min(packed.count - taken, 1 << 30)  // zlib counts in 32 bits
+            let filled = input.withUnsafeMutableBufferPointer { input in
+                output.withUnsafeMutableBufferPointer { output in
                     stream.next_in = input.baseAddress.map { $0 + taken }
                     stream.avail_in = UInt32(available)
-                    stream.next_out = output.baseAddress! + filled
-                    stream.avail_out = UInt32(space)
+                    stream.next_out = output.baseAddress
+                    stream.avail_out = UInt32(output.count)
                     status = inflate(&stream, Z_NO_FLUSH)
-                    taken += available - Int(stream.avail_in)
-                    filled += space - Int(stream.avail_out)
+                    return output.count - Int(stream.avail_out)
                 }
             }
-            guard status == Z_STREAM_END, filled == member.size, taken == packed.count else {
-                let text = stream.msg.map { String(cString: $0) } ?? "\(filled) of \(member.size) bytes, code \(status)"
-                throw fault(member, "the deflated data is damaged after \(taken) bytes (\(text))")
-            }
-            used = filled
+            taken += available - Int(stream.avail_in)
+            result += output[..<filled]
         }
+        guard status == Z_STREAM_END, result.count == member.size, taken == packed.count else {
+            let text =
+                stream.msg.map { String(cString: $0) } ?? "\(result.count) of \(member.size) bytes, code \(status)"
+            throw fault(member, "the deflated data is damaged after \(taken) bytes (\(text))")
+        }
+        return result
     }
 }
 
