@@ -13,6 +13,8 @@ public class FunctionModule: Module {
 
 /// x itself. Mirrors `torch.nn.Identity`.
 public final class Identity: FunctionModule { public init() { super.init { $0 } } }
+/// max(x, 0). Mirrors `torch.nn.ReLU`.
+public final class ReLU: FunctionModule { public init() { super.init { $0.relu() } } }
 /// 1 / (1 + e^−x). Mirrors `torch.nn.Sigmoid`.
 public final class Sigmoid: FunctionModule { public init() { super.init { $0.sigmoid() } } }
 /// Hyperbolic tangent. Mirrors `torch.nn.Tanh`.

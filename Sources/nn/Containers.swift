@@ -36,8 +36,8 @@ public final class Sequential: Module, ExpressibleByArrayLiteral {
     public override func forward(_ x: Tensor) -> Tensor { layers.reduce(x) { $1($0) } }
 }
 
-/// A list of modules that a model calls as it likes; their names are their places. Lists grow and change as arrays do. (A
-/// property that is an array of modules does as well; a list can be handed around.) Mirrors `torch.nn.ModuleList`.
+/// A list of modules that a model calls as it likes; their names are their places. Lists grow and change as arrays do.
+/// (A property that is an array of modules does as well; a list can be handed around.) Mirrors `torch.nn.ModuleList`.
 public final class ModuleList<Element: Module>: Module, RandomAccessCollection, MutableCollection,
     ExpressibleByArrayLiteral
 {

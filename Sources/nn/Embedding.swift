@@ -5,8 +5,8 @@ extension F {
     public enum BagMode: String, Sendable { case sum, mean, max }
 
     /// Rows of `weight` [count, dim] by index, [*] to [*, dim]; `paddingIdx`'s row gets no gradient, and with
-    /// `scaleGradByFreq` a row's gradient is divided by how often it occurs. With `maxNorm`, rows that are looked up are
-    /// first scaled down, in place, to that `normType`-norm. Mirrors `F.embedding`.
+    /// `scaleGradByFreq` a row's gradient is divided by how often it occurs. With `maxNorm`, rows that are looked up
+    /// are first scaled down, in place, to that `normType`-norm. Mirrors `F.embedding`.
     public static func embedding(
         _ input: Tensor, _ weight: Tensor, paddingIdx: Int? = nil, maxNorm: Double? = nil, normType: Double = 2,
         scaleGradByFreq: Bool = false, file: StaticString = #fileID, line: UInt = #line
@@ -47,7 +47,8 @@ extension F {
         require(
             perSampleWeights == nil || (mode == .sum && perSampleWeights!.shape == input.shape),
             "embeddingBag: perSampleWeights are for sums and have the input's shape \(input.shape)", site)
-        var starts = offsets?.array(Int.self) ?? Array(stride(from: 0, to: input.count, by: Swift.max(1, input.shape[1])))
+        var starts =
+            offsets?.array(Int.self) ?? Array(stride(from: 0, to: input.count, by: Swift.max(1, input.shape[1])))
         if offsets != nil, includeLastOffset { starts.removeLast() }
         let ends = Array(starts.dropFirst()) + [input.count]
         require(
@@ -71,7 +72,9 @@ extension F {
             }
             return largest.isEmpty ? none : Tensor.stack(largest)
         }
-        let terms = perSampleWeights.map { rows * $0.reshape([-1]).indexSelect(dim: 0, index: Tensor(places)).unsqueeze(1) }
+        let terms = perSampleWeights.map {
+            rows * $0.reshape([-1]).indexSelect(dim: 0, index: Tensor(places)).unsqueeze(1)
+        }
         let bagOfRow = Tensor(bags.enumerated().flatMap { index, bag in bag.map { _ in index } })
         let sums = none.indexAdd(dim: 0, index: bagOfRow, terms ?? rows, file: file, line: line)
         if mode == .sum { return sums }
@@ -159,7 +162,8 @@ public final class EmbeddingBag: Module {
             paddingIdx: paddingIdx)
     }
     public override var extraDescription: String {
-        "\(weight.shape[0]), \(weight.shape[1]), mode='\(mode.rawValue)'" + (paddingIdx.map { ", padding_idx=\($0)" } ?? "")
+        "\(weight.shape[0]), \(weight.shape[1]), mode='\(mode.rawValue)'"
+            + (paddingIdx.map { ", padding_idx=\($0)" } ?? "")
     }
 }
 

@@ -1,4 +1,5 @@
-// Loss functions, written in tensor ops. Mirrors torch.nn.functional; formulas in each comment, elementwise, then reduced.
+// Loss functions, written in tensor ops. Mirrors torch.nn.functional; formulas in each comment, elementwise, then
+// reduced.
 import Foundation
 
 /// −(y ln x + (1 − y) ln(1 − x)), logarithms no smaller than −100. dx = dy (x − y) / max(x (1 − x), 1e-12): a clamped

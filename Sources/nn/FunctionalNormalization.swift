@@ -2,9 +2,9 @@
 import Foundation
 
 extension F {
-    /// `(x − mean) / √(var + ε) · weight + bias` for each channel (dimension 1) over all others. In training the batch's
-    /// own statistics are used, and the running ones, if given, move towards them (variance unbiased); else the running
-    /// ones. Mirrors `F.batch_norm` (Ioffe & Szegedy, 2015).
+    /// `(x − mean) / √(var + ε) · weight + bias` for each channel (dimension 1) over all others. In training the
+    /// batch's own statistics are used, and the running ones, if given, move towards them (variance unbiased); else the
+    /// running ones. Mirrors `F.batch_norm` (Ioffe & Szegedy, 2015).
     public static func batchNorm(
         _ x: Tensor, runningMean: Tensor? = nil, runningVar: Tensor? = nil, weight: Tensor? = nil, bias: Tensor? = nil,
         training: Bool = false, momentum: Double = 0.1, eps: Double = 1e-5, file: StaticString = #fileID,
@@ -92,7 +92,8 @@ extension F {
         return groupNorm(x, numGroups: x.shape[1], weight: weight, bias: bias, eps: eps, file: file, line: line)
     }
 
-    /// `x / (k + α/n · Σ x²)^β` over n neighbouring channels. Mirrors `F.local_response_norm` (Krizhevsky et al., 2012).
+    /// `x / (k + α/n · Σ x²)^β` over n neighbouring channels. Mirrors `F.local_response_norm` (Krizhevsky et al.,
+    /// 2012).
     public static func localResponseNorm(
         _ x: Tensor, size: Int, alpha: Double = 1e-4, beta: Double = 0.75, k: Double = 1
     ) -> Tensor {

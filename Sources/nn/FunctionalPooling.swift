@@ -7,7 +7,9 @@ extension F {
     public static func adaptiveAvgPool2d(
         _ x: Tensor, _ outputSize: (Int?, Int?), file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
-        require(x.rank == 3 || x.rank == 4, "adaptiveAvgPool2d: expected [N, C, H, W], got \(x.shape)", SourceSite(file, line))
+        require(
+            x.rank == 3 || x.rank == 4, "adaptiveAvgPool2d: expected [N, C, H, W], got \(x.shape)",
+            SourceSite(file, line))
         let (height, width) = (outputSize.0 ?? x.shape[x.rank - 2], outputSize.1 ?? x.shape[x.rank - 1])
         if height == 1 && width == 1 { return x.mean(dims: [-2, -1], keepdim: true, file: file, line: line) }
         // Means of bins are products with matrices of shares.
@@ -24,7 +26,9 @@ extension F {
     public static func globalAvgPool2d(
         _ x: Tensor, keepdim: Bool = false, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
-        require(x.rank == 3 || x.rank == 4, "globalAvgPool2d: expected [N, C, H, W], got \(x.shape)", SourceSite(file, line))
+        require(
+            x.rank == 3 || x.rank == 4, "globalAvgPool2d: expected [N, C, H, W], got \(x.shape)", SourceSite(file, line)
+        )
         return x.mean(dims: [-2, -1], keepdim: keepdim, file: file, line: line)
     }
 
@@ -40,7 +44,9 @@ extension F {
     public static func adaptiveMaxPool2d(
         _ x: Tensor, _ outputSize: (Int?, Int?), file: StaticString = #fileID, line: UInt = #line
     ) -> (output: Tensor, indices: Tensor) {
-        require(x.rank == 3 || x.rank == 4, "adaptiveMaxPool2d: expected [N, C, H, W], got \(x.shape)", SourceSite(file, line))
+        require(
+            x.rank == 3 || x.rank == 4, "adaptiveMaxPool2d: expected [N, C, H, W], got \(x.shape)",
+            SourceSite(file, line))
         let (h, w) = (x.shape[x.rank - 2], x.shape[x.rank - 1])
         let (rows, columns) = (bins(h, outputSize.0 ?? h), bins(w, outputSize.1 ?? w))
         var (values, indices): ([Tensor], [Tensor]) = ([], [])

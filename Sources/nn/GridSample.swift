@@ -4,8 +4,8 @@ extension F {
     /// How `gridSample` treats places outside the image.
     public enum GridPadding: String, Sendable { case zeros, border }
 
-    /// The image [N, C, H, W] at the places of a grid [N, H′, W′, 2] of (x, y) from −1 to 1, bilinear between pixels. The
-    /// gradient goes to image and grid. Mirrors `F.grid_sample` (Jaderberg et al., 2015).
+    /// The image [N, C, H, W] at the places of a grid [N, H′, W′, 2] of (x, y) from −1 to 1, bilinear between pixels.
+    /// The gradient goes to image and grid. Mirrors `F.grid_sample` (Jaderberg et al., 2015).
     public static func gridSample(
         _ input: Tensor, _ grid: Tensor, paddingMode: GridPadding = .zeros, alignCorners: Bool = false,
         file: StaticString = #fileID, line: UInt = #line

@@ -5,8 +5,8 @@ extension Module {
     public typealias ForwardPreHook = (_ module: Module, _ inputs: [Tensor]) -> [Tensor]?
     /// Sees a module's inputs and outputs after `forward`; what it returns, if anything, replaces the outputs.
     public typealias ForwardHook = (_ module: Module, _ inputs: [Tensor], _ outputs: [Tensor]) -> [Tensor]?
-    /// Sees the gradients of a module's inputs and outputs, nil where none flows; what it returns, if anything, replaces
-    /// those of the inputs.
+    /// Sees the gradients of a module's inputs and outputs, nil where none flows; what it returns, if anything,
+    /// replaces those of the inputs.
     public typealias BackwardHook = (_ module: Module, _ gradInput: [Tensor?], _ gradOutput: [Tensor?]) -> [Tensor?]?
 
     /// Calls `hook` before each `forward`, until the handle removes it. Mirrors `register_forward_pre_hook`.
@@ -36,8 +36,8 @@ extension Module {
         }
     }
 
-    /// Runs `body` as this module's computation, with its hooks around it. A layer of the user's own that takes or gives
-    /// several tensors calls it from its `callAsFunction`; calls with one tensor do it by themselves.
+    /// Runs `body` as this module's computation, with its hooks around it. A layer of the user's own that takes or
+    /// gives several tensors calls it from its `callAsFunction`; calls with one tensor do it by themselves.
     public func withHooks(_ inputs: [Tensor], _ body: ([Tensor]) -> [Tensor]) -> [Tensor] {
         guard let hooks else { return body(inputs) }
         var inputs = inputs
@@ -113,13 +113,15 @@ private final class BackwardCall {
             guard let changed = hook(module, gradients, gradOutput) else { return gradients }
             precondition(
                 changed.count == gradients.count,
-                "\(type(of: module)): a backward hook returned \(changed.count) gradients for \(gradients.count) inputs")
+                "\(type(of: module)): a backward hook returned \(changed.count) gradients for \(gradients.count) inputs"
+            )
             return changed
         }
     }
 
-    /// The tensors as they are, such that `change` sees (and may replace) all their gradients at once. Several go through
-    /// one tensor, which has its gradient when all of them have theirs; a gradient that does not come is zero then.
+    /// The tensors as they are, such that `change` sees (and may replace) all their gradients at once. Several go
+    /// through one tensor, which has its gradient when all of them have theirs; a gradient that does not come is zero
+    /// then.
     private func watched(_ tensors: [Tensor], _ change: @escaping ([Tensor?]) -> [Tensor?]) -> [Tensor] {
         let shapes = tensors.map(\.shape)
         let tracked = tensors.indices.filter { tensors[$0].requiresGrad }
@@ -138,7 +140,9 @@ private final class BackwardCall {
             let joined = Tensor.cat(tracked.map { tensors[$0].reshape([-1]) })
             joined.registerHook { gradient in
                 var gradients = [Tensor?](repeating: nil, count: shapes.count)
-                for (index, part) in zip(tracked, gradient.split(sizes)) { gradients[index] = part.reshape(shapes[index]) }
+                for (index, part) in zip(tracked, gradient.split(sizes)) {
+                    gradients[index] = part.reshape(shapes[index])
+                }
                 let changed = change(gradients)
                 return Tensor.cat(
                     zip(tracked, sizes).map { changed[$0]?.reshape([-1]) ?? Tensor.zeros([$1], dtype: gradient.dtype) })

@@ -1,5 +1,5 @@
-// How weights begin. Mirrors torch.nn.init; with the same seed the numbers are torch's. Each function fills its tensor in
-// place, off the tape, and returns it.
+// How weights begin. Mirrors torch.nn.init; with the same seed the numbers are torch's. Each function fills its tensor
+// in place, off the tape, and returns it.
 import Foundation
 
 /// Functions that fill a tensor: `` nn.`init`.xavierUniform_(weight) ``.
@@ -53,7 +53,8 @@ public enum `init` {
     /// Convolutions that pass their channels on. Mirrors `init.dirac_`.
     @discardableResult
     public static func dirac_(_ x: Tensor, groups: Int = 1) -> Tensor {
-        precondition((3...5).contains(x.rank) && x.shape[0] % groups == 0, "dirac_: shape \(x.shape) is no convolution's")
+        precondition(
+            (3...5).contains(x.rank) && x.shape[0] % groups == 0, "dirac_: shape \(x.shape) is no convolution's")
         return noGrad {
             x.zero_()
             let perGroup = x.shape[0] / groups
@@ -117,7 +118,9 @@ public enum `init` {
     }
     /// A share of each column zero, the rest normal. Mirrors `init.sparse_` (Martens, 2010).
     @discardableResult
-    public static func sparse_(_ x: Tensor, sparsity: Double, std: Double = 0.01, generator: Generator = .default) -> Tensor {
+    public static func sparse_(_ x: Tensor, sparsity: Double, std: Double = 0.01, generator: Generator = .default)
+        -> Tensor
+    {
         precondition(x.rank == 2, "sparse_: shape \(x.shape) is no matrix")
         return noGrad {
             x.normal_(0, std, generator: generator)

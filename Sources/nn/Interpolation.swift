@@ -9,8 +9,8 @@ extension F {
         case nearestExact = "nearest-exact"
     }
 
-    /// The image at another size, [N, C, H, W]: to `size`, or `⌊size · scale⌋` for each axis. Source coordinates use the
-    /// given scale itself.
+    /// The image at another size, [N, C, H, W]: to `size`, or `⌊size · scale⌋` for each axis. Source coordinates use
+    /// the given scale itself.
     ///
     /// `bicubic` is Keys' cubic convolution with a = −0.75. With `antialias` (bilinear and bicubic, then with a = −0.5)
     /// the kernel widens when the image shrinks, as in Pillow. Mirrors `F.interpolate`.
@@ -48,7 +48,8 @@ extension F {
         case .bilinear where !antialias:
             return axes.enumerated().reduce(x) { y, axis in
                 let (lower, upper, shares) = axis.element.linear()
-                let share = Tensor(shares, shape: axis.offset == 0 ? [axis.element.out, 1] : [axis.element.out]).to(x.dtype)
+                let share = Tensor(shares, shape: axis.offset == 0 ? [axis.element.out, 1] : [axis.element.out]).to(
+                    x.dtype)
                 let dim = 2 + axis.offset
                 let a = y.indexSelect(dim: dim, index: Tensor(lower), file: file, line: line)
                 return a * (1 - share) + y.indexSelect(dim: dim, index: Tensor(upper), file: file, line: line) * share

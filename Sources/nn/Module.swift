@@ -9,9 +9,10 @@
 ///         override func forward(_ x: Tensor) -> Tensor { out(F.relu(hidden(x))) }
 ///     }
 ///
-/// Properties are found by reflection: a `Tensor` is a parameter (or a buffer, if named in `bufferNames`), a `Module` or
-/// an array or dictionary of modules a child; others can be registered by name. Names are those of torch's `state_dict`: the property's name in
-/// snake case, joined with points (`layers.0.weight`, `bn1.running_mean`). Mirrors `torch.nn.Module`.
+/// Properties are found by reflection: a `Tensor` is a parameter (or a buffer, if named in `bufferNames`), a `Module`
+/// or an array or dictionary of modules a child; others can be registered by name. Names are those of torch's
+/// `state_dict`: the property's name in snake case, joined with points (`layers.0.weight`, `bn1.running_mean`). Mirrors
+/// `torch.nn.Module`.
 open class Module: CustomStringConvertible {
     /// Whether layers behave as in training (dropout drops, batch norm takes the batch's statistics).
     public var training = true
@@ -40,8 +41,8 @@ open class Module: CustomStringConvertible {
     /// What stands in the brackets when the module is printed: `1, 16, kernel_size=(5, 5)`.
     open var extraDescription: String { "" }
 
-    /// Multiplications with an addition in this module's own products and convolutions (not those of its children), given
-    /// what went into a call and came out: what `summary` counts.
+    /// Multiplications with an addition in this module's own products and convolutions (not those of its children),
+    /// given what went into a call and came out: what `summary` counts.
     open func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int { 0 }
 
     /// Own tensors and children in order of declaration, inherited ones first.

@@ -40,7 +40,8 @@ public class BatchNorm: Module {
 
     public override var extraDescription: String {
         "\(numFeatures), eps=\(shortNumber(eps)), momentum=\(momentum.map { "\($0)" } ?? "None"), "
-            + "affine=\(weight != nil ? "True" : "False"), track_running_stats=\(runningMean != nil ? "True" : "False")"
+            + "affine=\(weight != nil ? "True" : "False"), bias=\(bias != nil ? "True" : "False"), "
+            + "track_running_stats=\(runningMean != nil ? "True" : "False")"
     }
 }
 /// Batch normalisation of [N, C] or [N, C, L]. Mirrors `torch.nn.BatchNorm1d` (Ioffe & Szegedy, 2015).
@@ -71,8 +72,8 @@ public final class LayerNorm: Module {
         F.layerNorm(x, normalizedShape: normalizedShape, weight: weight, bias: bias, eps: eps)
     }
     public override var extraDescription: String {
-        let shape = normalizedShape.map(String.init).joined(separator: ", ") + (normalizedShape.count == 1 ? "," : "")
-        return "(\(shape)), eps=\(shortNumber(eps)), elementwise_affine=\(weight != nil ? "True" : "False")"
+        "\(tupleOfShape(normalizedShape)), eps=\(shortNumber(eps)), "
+            + "elementwise_affine=\(weight != nil ? "True" : "False"), bias=\(bias != nil ? "True" : "False")"
     }
 }
 
@@ -87,6 +88,10 @@ public final class RMSNorm: Module {
     }
     public override func forward(_ x: Tensor) -> Tensor {
         F.rmsNorm(x, normalizedShape: normalizedShape, weight: weight, eps: eps)
+    }
+    public override var extraDescription: String {
+        "\(tupleOfShape(normalizedShape)), eps=\(eps.map(shortNumber) ?? "None"), "
+            + "elementwise_affine=\(weight != nil ? "True" : "False")"
     }
 }
 
@@ -130,6 +135,11 @@ public final class InstanceNorm2d: Module {
             x, runningMean: runningMean, runningVar: runningVar, weight: weight, bias: bias,
             useInputStats: training || runningMean == nil, momentum: momentum, eps: eps)
     }
+    public override var extraDescription: String {
+        "\(numFeatures), eps=\(shortNumber(eps)), momentum=\(momentum), "
+            + "affine=\(weight != nil ? "True" : "False"), bias=\(bias != nil ? "True" : "False"), "
+            + "track_running_stats=\(runningMean != nil ? "True" : "False")"
+    }
 }
 
 /// Normalisation over neighbouring channels. Mirrors `torch.nn.LocalResponseNorm` (Krizhevsky et al., 2012).
@@ -143,4 +153,9 @@ public final class LocalResponseNorm: Module {
         F.localResponseNorm(x, size: size, alpha: alpha, beta: beta, k: k)
     }
     public override var extraDescription: String { "\(size), alpha=\(alpha), beta=\(beta), k=\(k)" }
+}
+
+/// `(4,)` or `(2, 4)`, as Python prints a tuple.
+private func tupleOfShape(_ shape: [Int]) -> String {
+    "(" + shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? ",)" : ")")
 }

@@ -10,17 +10,23 @@ public class RecurrentCell: Module {
     init(_ inputSize: Int, _ hiddenSize: Int, gates: Int, bias: Bool) {
         (self.inputSize, self.hiddenSize) = (inputSize, hiddenSize)
         let bound = 1 / Double(max(hiddenSize, 1)).squareRoot()
-        func weights(_ shape: [Int]) -> Tensor { `init`.uniform_(Tensor.empty(shape), a: -bound, b: bound).requiresGrad() }
+        func weights(_ shape: [Int]) -> Tensor {
+            `init`.uniform_(Tensor.empty(shape), a: -bound, b: bound).requiresGrad()
+        }
         weightIh = weights([gates * hiddenSize, inputSize])
         weightHh = weights([gates * hiddenSize, hiddenSize])
         biasIh = bias ? weights([gates * hiddenSize]) : nil
         biasHh = bias ? weights([gates * hiddenSize]) : nil
     }
-    fileprivate func zeroState(_ x: Tensor) -> Tensor { Tensor.zeros(Array(x.shape.dropLast()) + [hiddenSize], dtype: x.dtype) }
+    fileprivate func zeroState(_ x: Tensor) -> Tensor {
+        Tensor.zeros(Array(x.shape.dropLast()) + [hiddenSize], dtype: x.dtype)
+    }
     fileprivate func gates(_ x: Tensor, _ h: Tensor) -> (input: Tensor, state: Tensor) {
         (F.linear(x, weightIh, bias: biasIh), F.linear(h, weightHh, bias: biasHh))
     }
-    public override var extraDescription: String { "\(inputSize), \(hiddenSize)" }
+    public override var extraDescription: String {
+        "\(inputSize), \(hiddenSize)" + (biasIh == nil ? ", bias=False" : "")
+    }
     public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
         inputs[0].count / max(1, inputSize) * (weightIh.count + weightHh.count)
     }
@@ -29,6 +35,7 @@ public class RecurrentCell: Module {
 /// tanh (or ReLU) of input and state. Mirrors `torch.nn.RNNCell` (Elman, 1990).
 public final class RNNCell: RecurrentCell {
     let relu: Bool
+    public override var extraDescription: String { super.extraDescription + (relu ? ", nonlinearity=relu" : "") }
     public init(_ inputSize: Int, _ hiddenSize: Int, bias: Bool = true, relu: Bool = false) {
         self.relu = relu
         super.init(inputSize, hiddenSize, gates: 1, bias: bias)
@@ -95,15 +102,21 @@ public class RecurrentLayer: Module {
     enum Kind { case tanh, relu, gru, lstm }
     public let inputSize, hiddenSize, numLayers, projSize: Int
     public let batchFirst, bidirectional: Bool
+    /// The probability with which outputs of every layer but the last are dropped in training.
+    public let dropout: Double
     let kind: Kind
     private var weights: [(name: String, tensor: Tensor)] = []
 
     init(
         _ kind: Kind, _ inputSize: Int, _ hiddenSize: Int, numLayers: Int, bias: Bool, batchFirst: Bool,
-        bidirectional: Bool, projSize: Int = 0
+        dropout: Double, bidirectional: Bool, projSize: Int = 0
     ) {
+        precondition(dropout >= 0 && dropout <= 1, "recurrent layer: probability \(dropout) is not between 0 and 1")
+        self.dropout = dropout
         (self.kind, self.inputSize, self.hiddenSize) = (kind, inputSize, hiddenSize)
-        (self.numLayers, self.batchFirst, self.bidirectional, self.projSize) = (numLayers, batchFirst, bidirectional, projSize)
+        (self.numLayers, self.batchFirst, self.bidirectional, self.projSize) = (
+            numLayers, batchFirst, bidirectional, projSize
+        )
         super.init()
         let gates = kind == .lstm ? 4 : kind == .gru ? 3 : 1
         let bound = 1 / Double(max(hiddenSize, 1)).squareRoot()
@@ -119,13 +132,17 @@ public class RecurrentLayer: Module {
                 if bias { shapes += [("bias_ih", [gates * hiddenSize]), ("bias_hh", [gates * hiddenSize])] }
                 if projSize > 0 { shapes.append(("weight_hr", [projSize, hiddenSize])) }
                 for (name, shape) in shapes {
-                    weights.append((name + suffix, `init`.uniform_(Tensor.empty(shape), a: -bound, b: bound).requiresGrad()))
+                    weights.append(
+                        (name + suffix, `init`.uniform_(Tensor.empty(shape), a: -bound, b: bound).requiresGrad()))
                 }
             }
         }
     }
 
-    public override var members: [(name: String, member: Member)] { weights.map { ($0.name, .tensor($0.tensor, .parameter)) } }
+    public override var members: [(name: String, member: Member)] {
+        weights.map { ($0.name, .tensor($0.tensor, .parameter)) }
+    }
+    private var hasBias: Bool { weights.contains { $0.name.hasPrefix("bias") } }
     private func weight(_ name: String) -> Tensor? { weights.first { $0.name == name }?.tensor }
 
     /// The output alone, from zero states: so that a recurrent layer can stand in a `Sequential`.
@@ -179,6 +196,7 @@ public class RecurrentLayer: Module {
                 finalC.append(c)
             }
             x = outputs.count == 1 ? outputs[0] : Tensor.cat(outputs, dim: -1)
+            if layer < numLayers - 1 { x = F.dropout(x, p: dropout, training: training) }
         }
         func stacked(_ states: [Tensor]) -> Tensor {
             let all = Tensor.stack(states)
@@ -189,8 +207,10 @@ public class RecurrentLayer: Module {
     }
 
     public override var extraDescription: String {
-        "\(inputSize), \(hiddenSize)" + (numLayers > 1 ? ", num_layers=\(numLayers)" : "")
-            + (batchFirst ? ", batch_first=True" : "") + (bidirectional ? ", bidirectional=True" : "")
+        "\(inputSize), \(hiddenSize)" + (projSize > 0 ? ", proj_size=\(projSize)" : "")
+            + (numLayers > 1 ? ", num_layers=\(numLayers)" : "") + (hasBias ? "" : ", bias=False")
+            + (batchFirst ? ", batch_first=True" : "") + (dropout != 0 ? ", dropout=\(dropout)" : "")
+            + (bidirectional ? ", bidirectional=True" : "")
     }
     public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
         // Every step of every sample meets every matrix once.
@@ -202,11 +222,11 @@ public class RecurrentLayer: Module {
 public final class RNN: RecurrentLayer {
     public init(
         _ inputSize: Int, _ hiddenSize: Int, numLayers: Int = 1, relu: Bool = false, bias: Bool = true,
-        batchFirst: Bool = false, bidirectional: Bool = false
+        batchFirst: Bool = false, dropout: Double = 0, bidirectional: Bool = false
     ) {
         super.init(
             relu ? .relu : .tanh, inputSize, hiddenSize, numLayers: numLayers, bias: bias, batchFirst: batchFirst,
-            bidirectional: bidirectional)
+            dropout: dropout, bidirectional: bidirectional)
     }
     public func callAsFunction(_ x: Tensor, _ h: Tensor? = nil) -> (output: Tensor, h: Tensor) {
         let outputs = callWithHooks(x, h.map { [$0] } ?? [])
@@ -217,11 +237,11 @@ public final class RNN: RecurrentLayer {
 public final class GRU: RecurrentLayer {
     public init(
         _ inputSize: Int, _ hiddenSize: Int, numLayers: Int = 1, bias: Bool = true, batchFirst: Bool = false,
-        bidirectional: Bool = false
+        dropout: Double = 0, bidirectional: Bool = false
     ) {
         super.init(
             .gru, inputSize, hiddenSize, numLayers: numLayers, bias: bias, batchFirst: batchFirst,
-            bidirectional: bidirectional)
+            dropout: dropout, bidirectional: bidirectional)
     }
     public func callAsFunction(_ x: Tensor, _ h: Tensor? = nil) -> (output: Tensor, h: Tensor) {
         let outputs = callWithHooks(x, h.map { [$0] } ?? [])
@@ -232,11 +252,11 @@ public final class GRU: RecurrentLayer {
 public final class LSTM: RecurrentLayer {
     public init(
         _ inputSize: Int, _ hiddenSize: Int, numLayers: Int = 1, bias: Bool = true, batchFirst: Bool = false,
-        bidirectional: Bool = false, projSize: Int = 0
+        dropout: Double = 0, bidirectional: Bool = false, projSize: Int = 0
     ) {
         super.init(
             .lstm, inputSize, hiddenSize, numLayers: numLayers, bias: bias, batchFirst: batchFirst,
-            bidirectional: bidirectional, projSize: projSize)
+            dropout: dropout, bidirectional: bidirectional, projSize: projSize)
     }
     public func callAsFunction(
         _ x: Tensor, _ state: (h: Tensor, c: Tensor)? = nil

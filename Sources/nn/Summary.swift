@@ -64,7 +64,8 @@ public struct ModelSummary: CustomStringConvertible {
             ("Parameters and buffers", bytes(stateBytes)), ("Together", bytes(inputBytes + outputBytes + stateBytes)),
         ]
         let labels = totals.map(\.0.count).max()!
-        let footer = totals.map { label, text in label + String(repeating: " ", count: labels - label.count + 2) + text }
+        let footer = totals.map { label, text in label + String(repeating: " ", count: labels - label.count + 2) + text
+        }
         return ([line(head), rule] + cells.map(line) + [rule] + footer + [rule]).joined(separator: "\n")
     }
 }

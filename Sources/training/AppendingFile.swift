@@ -23,6 +23,8 @@ final class AppendingFile {
     deinit { try? handle.close() }
 
     func append(_ bytes: [UInt8]) throws {
-        do { try handle.write(contentsOf: Data(bytes)) } catch { throw FileError(path, "cannot be written (disk full?)") }
+        do { try handle.write(contentsOf: Data(bytes)) } catch {
+            throw FileError(path, "cannot be written (disk full?)")
+        }
     }
 }

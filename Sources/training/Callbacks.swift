@@ -2,8 +2,8 @@
 import Foundation
 
 /// Is told of training's progress by `Trainer.fit`, in the order given there. What it does not care for it leaves out.
-/// Epochs are counted from 0 over all calls of `fit`; `didEnd` may change and add figures, which later callbacks and the
-/// history see.
+/// Epochs are counted from 0 over all calls of `fit`; `didEnd` may change and add figures, which later callbacks and
+/// the history see.
 public protocol Callback: AnyObject {
     /// Training is about to begin, up to epoch number `epochs`, with `steps` batches each.
     func willTrain(_ trainer: Trainer, epochs: Int, steps: Int) throws
@@ -153,7 +153,9 @@ public final class Schedule: Callback {
 /// Calls a function after every epoch.
 public final class OnEpochEnd: Callback {
     private let body: (Trainer, Int, inout Logs) throws -> Void
-    public init(_ body: @escaping (_ trainer: Trainer, _ epoch: Int, _ logs: inout Logs) throws -> Void) { self.body = body }
+    public init(_ body: @escaping (_ trainer: Trainer, _ epoch: Int, _ logs: inout Logs) throws -> Void) {
+        self.body = body
+    }
     public func didEnd(_ trainer: Trainer, epoch: Int, logs: inout Logs) throws { try body(trainer, epoch, &logs) }
 }
 
@@ -170,7 +172,9 @@ public final class CSVLogger: Callback {
 
     public func willTrain(_ trainer: Trainer, epochs: Int, steps: Int) throws {
         columns = []
-        if appends, let text = try? String(contentsOfFile: path, encoding: .utf8), let head = text.split(separator: "\n").first {
+        if appends, let text = try? String(contentsOfFile: path, encoding: .utf8),
+            let head = text.split(separator: "\n").first
+        {
             columns = head.split(separator: ",").dropFirst().map(String.init)
         }
         file = try AppendingFile(path, truncates: columns.isEmpty)
@@ -186,8 +190,8 @@ public final class CSVLogger: Callback {
     public func didTrain(_ trainer: Trainer) { file = nil }
 }
 
-/// Writes each epoch's figures for TensorBoard: `loss` and `val_loss` as `loss/train` and `loss/validation`, so that they
-/// share a chart; others by their names.
+/// Writes each epoch's figures for TensorBoard: `loss` and `val_loss` as `loss/train` and `loss/validation`, so that
+/// they share a chart; others by their names.
 public final class TensorBoard: Callback {
     private let folder: String
     private let histograms: Bool
@@ -202,7 +206,8 @@ public final class TensorBoard: Callback {
             let isValidation = name.hasPrefix("val_")
             let base = isValidation ? String(name.dropFirst(4)) : name
             let isPaired = isValidation || logs["val_" + name] != nil
-            try writer?.addScalar(isPaired ? base + (isValidation ? "/validation" : "/train") : base, logs[name]!, step: epoch)
+            try writer?.addScalar(
+                isPaired ? base + (isValidation ? "/validation" : "/train") : base, logs[name]!, step: epoch)
         }
         if histograms {
             for (name, parameter) in trainer.model.namedParameters() {

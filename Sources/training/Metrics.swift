@@ -16,12 +16,13 @@ public struct Metric {
     }
 
     /// A loss whose value is the mean over a batch, as a metric: `.mean("mae") { F.l1Loss($0, $1) }`.
-    public static func mean(_ name: String, of loss: @escaping (_ output: Tensor, _ target: Tensor) -> Tensor) -> Metric {
+    public static func mean(_ name: String, of loss: @escaping (_ output: Tensor, _ target: Tensor) -> Tensor) -> Metric
+    {
         Metric(name) { output, target in loss(output, target).item() * Double(target.shape.first ?? 1) }
     }
 
-    /// The share of samples whose highest score [N, C] is that of their class [N], int64. Scores of one number each, [N]
-    /// or [N, 1], count as a probability of the second of two classes.
+    /// The share of samples whose highest score [N, C] is that of their class [N], int64. Scores of one number each,
+    /// [N] or [N, 1], count as a probability of the second of two classes.
     public static var accuracy: Metric {
         Metric("accuracy") { output, target in
             let labels = target.reshape([-1])

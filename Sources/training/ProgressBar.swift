@@ -43,7 +43,8 @@ public final class ProgressBar: Callback {
 
     private func duration(_ seconds: Double) -> String {
         let whole = Int(seconds.rounded())
-        return seconds < 9.95 ? String(format: "%.1f s", seconds) : whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
+        return seconds < 9.95
+            ? String(format: "%.1f s", seconds) : whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
     }
 
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }

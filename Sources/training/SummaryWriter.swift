@@ -44,8 +44,8 @@ public final class SummaryWriter {
         try write(summary: item, step, date)
     }
 
-    /// How a tensor's elements are spread, in `bins` equal parts between the smallest and the largest. Elements that are
-    /// not finite do not count; without any other nothing is written. Mirrors `add_histogram`.
+    /// How a tensor's elements are spread, in `bins` equal parts between the smallest and the largest. Elements that
+    /// are not finite do not count; without any other nothing is written. Mirrors `add_histogram`.
     public func addHistogram(_ tag: String, _ values: Tensor, step: Int, bins: Int = 64, date: Date = Date()) throws {
         precondition(bins > 0, "addHistogram: \(bins) bins")
         let values = values.array(Double.self).filter(\.isFinite)

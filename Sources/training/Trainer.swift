@@ -1,5 +1,5 @@
-// Training, testing and using a model without writing the loops, in the spirit of Keras. Written on the public API alone:
-// whatever it does can be done by hand.
+// Training, testing and using a model without writing the loops, in the spirit of Keras. Written on the public API
+// alone: whatever it does can be done by hand.
 @_exported import data
 @_exported import nn
 @_exported import optim
@@ -13,8 +13,8 @@
 ///         callbacks: [EarlyStopping(patience: 2), CSVLogger("log.csv")])
 ///     print(try trainer.evaluate(DataLoader(test, batchSize: 500)))
 ///
-/// The initialiser is Keras' `compile`. An error of a dataset or of a callback's file is thrown to the caller; the model
-/// and the optimiser then stand where the last whole step has left them.
+/// The initialiser is Keras' `compile`. An error of a dataset or of a callback's file is thrown to the caller; the
+/// model and the optimiser then stand where the last whole step has left them.
 public final class Trainer {
     public let model: Module
     public let optimizer: Optimizer
@@ -46,8 +46,8 @@ public final class Trainer {
 
     // MARK: Fitting
 
-    /// Trains for `epochs` more epochs, each a pass over `batches`; after each the model is tested on the validation data,
-    /// if given. Ends earlier if a callback sets `shouldStop`.
+    /// Trains for `epochs` more epochs, each a pass over `batches`; after each the model is tested on the validation
+    /// data, if given. Ends earlier if a callback sets `shouldStop`.
     ///
     /// - Returns: the figures of these epochs: `loss`, each metric, and `val_…` of the validation data.
     /// - Throws: what datasets and callbacks throw.
@@ -122,7 +122,8 @@ public final class Trainer {
 
     // MARK: Testing and using
 
-    /// Loss and metrics over a dataset, in evaluation mode and off the tape; the model's modes are as before afterwards.
+    /// Loss and metrics over a dataset, in evaluation mode and off the tape; the model's modes are as before
+    /// afterwards.
     public func evaluate(_ batches: DataLoader) throws -> Logs {
         var totals = Totals(metrics)
         try inEvaluation {
@@ -143,8 +144,8 @@ public final class Trainer {
         try evaluate(TensorDataset(inputs, targets), batchSize: batchSize)
     }
 
-    /// The model's outputs for all inputs, in evaluation mode and off the tape, batch after batch in one tensor. Traps if
-    /// there are none.
+    /// The model's outputs for all inputs, in evaluation mode and off the tape, batch after batch in one tensor. Traps
+    /// if there are none.
     public func predict(_ batches: DataLoader) throws -> Tensor {
         var outputs: [Tensor] = []
         try inEvaluation {

@@ -20,7 +20,8 @@ private final class Table: nn.Module {
         let model = Lists()
         #expect(
             model.stateDict().map(\.name) == [
-                "blocks.0.weight", "blocks.0.bias", "blocks.1.weight", "blocks.1.bias", "heads.b.weight", "heads.b.bias",
+                "blocks.0.weight", "blocks.0.bias", "blocks.1.weight", "blocks.1.bias", "heads.b.weight",
+                "heads.b.bias",
                 "heads.a.weight", "heads.a.bias",
             ])
         #expect(model(Tensor.ones([1, 2])).shape == [1, 3])
@@ -36,7 +37,8 @@ private final class Table: nn.Module {
             )
             """
         #expect(model.description == text)
-        #expect(model.namedModules().map(\.name) == ["", "blocks", "blocks.0", "blocks.1", "heads", "heads.b", "heads.a"])
+        #expect(
+            model.namedModules().map(\.name) == ["", "blocks", "blocks.0", "blocks.1", "heads", "heads.b", "heads.a"])
         #expect(model.getSubmodule("heads.b") === model.heads["b"] && model.getSubmodule("heads.c") == nil)
         #expect(model.getParameter("blocks.1.bias") === model.blocks[1].bias)
     }

@@ -11,10 +11,12 @@ private enum Cases {
     /// On [2, 4, 3, 3].
     static let layers: [Case] = [
         ("batchNorm", true, { F.batchNorm($0, training: true) }),
-        ("layerNorm", true, { F.layerNorm($0, normalizedShape: [3, 3]) }), ("rmsNorm", true, { F.rmsNorm($0, normalizedShape: [3]) }),
+        ("layerNorm", true, { F.layerNorm($0, normalizedShape: [3, 3]) }),
+        ("rmsNorm", true, { F.rmsNorm($0, normalizedShape: [3]) }),
         ("groupNorm", true, { F.groupNorm($0, numGroups: 2) }), ("instanceNorm", true, { F.instanceNorm($0) }),
         ("localResponseNorm", true, { F.localResponseNorm($0, size: 3, alpha: 0.5) }),
-        ("adaptiveAvgPool2d", true, { F.adaptiveAvgPool2d($0, (2, 1)) }), ("global", true, { F.adaptiveAvgPool2d($0, 1) }),
+        ("adaptiveAvgPool2d", true, { F.adaptiveAvgPool2d($0, (2, 1)) }),
+        ("global", true, { F.adaptiveAvgPool2d($0, 1) }),
         ("adaptiveMaxPool2d", false, { F.adaptiveMaxPool2d($0, (2, 2)).output }),
         ("nearest", true, { F.interpolate($0, scaleFactor: [2]) }),
         ("bilinear", true, { F.interpolate($0, size: [5, 2], mode: .bilinear) }),
@@ -27,7 +29,8 @@ private enum Cases {
     typealias Loss = (name: String, function: @Sendable (Tensor, Tensor) -> Tensor)
     /// On two [4, 3].
     static let losses: [Loss] = [
-        ("mse", { F.mseLoss($0, $1) }), ("l1", { F.l1Loss($0, $1) }), ("smoothL1", { F.smoothL1Loss($0, $1, beta: 0.5) }),
+        ("mse", { F.mseLoss($0, $1) }), ("l1", { F.l1Loss($0, $1) }),
+        ("smoothL1", { F.smoothL1Loss($0, $1, beta: 0.5) }),
         ("huber", { F.huberLoss($0, $1, delta: 0.7) }),
         ("bce", { F.binaryCrossEntropy($0.sigmoid(), $1.sigmoid()) }),
         ("bceLogits", { F.binaryCrossEntropyWithLogits($0, $1.sigmoid(), posWeight: Tensor([0.5, 1, 2])) }),
@@ -35,7 +38,8 @@ private enum Cases {
         ("klDiv log", { F.klDiv($0.logSoftmax(dim: 1), $1.logSoftmax(dim: 1), logTarget: true) }),
         ("ranking", { F.marginRankingLoss($0, $1, Tensor([1.0, -1, 1]), margin: 0.1) }),
         ("hinge", { t, _ in F.hingeEmbeddingLoss(t, Tensor([1.0, -1, 1])) }),
-        ("softMargin", { t, _ in F.softMarginLoss(t, Tensor([1.0, -1, 1])) }), ("poisson", { F.poissonNLLLoss($0, $1) }),
+        ("softMargin", { t, _ in F.softMarginLoss(t, Tensor([1.0, -1, 1])) }),
+        ("poisson", { F.poissonNLLLoss($0, $1) }),
         ("cosine", { F.cosineEmbeddingLoss($0, $1, Tensor([1.0, -1, 1, -1]), margin: -0.5) }),
         ("similarity", { F.cosineSimilarity($0, $1) }), ("triplet", { F.tripletMarginLoss($0, $1, $0 * 0.3 + 1) }),
         ("probabilities", { t, _ in F.probabilityCrossEntropy(t.softmax(dim: 1), Tensor([0, 2, 1, 1])) }),
@@ -50,9 +54,11 @@ private enum Cases {
     }
 
     @Test func gridSampling() throws {
-        let grid = (Tensor.rand([2, 2, 3, 2], dtype: .float64, generator: Generator(seed: 3)) * 2.2 - 1.1).requiresGrad()
+        let grid = (Tensor.rand([2, 2, 3, 2], dtype: .float64, generator: Generator(seed: 3)) * 2.2 - 1.1)
+            .requiresGrad()
         try gradcheck({ F.gridSample($0[0], $0[1]) }, [leaf([2, 2, 3, 4]), grid])
-        try gradcheck({ F.gridSample($0[0], $0[1], paddingMode: .border, alignCorners: true) }, [leaf([2, 2, 3, 4]), grid])
+        try gradcheck(
+            { F.gridSample($0[0], $0[1], paddingMode: .border, alignCorners: true) }, [leaf([2, 2, 3, 4]), grid])
         // The identity grid gives the image back.
         let x = leaf([1, 1, 2, 2])
         let identity = Tensor([-0.5, -0.5, 0.5, -0.5, -0.5, 0.5, 0.5, 0.5], shape: [1, 2, 2, 2])

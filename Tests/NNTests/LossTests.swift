@@ -14,14 +14,21 @@ private enum Inputs {
 private enum Cases {
     typealias Case = (name: String, loss: @Sendable () -> Tensor, expected: Double)
     static let all: [Case] = [
-        ("cross-entropy", { nn.CrossEntropyLoss(weight: Inputs.weight, labelSmoothing: 0.1)(Inputs.a, Inputs.classes) }, 1.3520492),
+        (
+            "cross-entropy",
+            { nn.CrossEntropyLoss(weight: Inputs.weight, labelSmoothing: 0.1)(Inputs.a, Inputs.classes) }, 1.3520492
+        ),
         (
             "likelihood",
-            { nn.NLLLoss(weight: Inputs.weight, reduction: .sum)(Inputs.a.logSoftmax(dim: 1), Inputs.classes) }, 3.3995695
+            { nn.NLLLoss(weight: Inputs.weight, reduction: .sum)(Inputs.a.logSoftmax(dim: 1), Inputs.classes) },
+            3.3995695
         ),
         // Keras 3: −mean(ln of the class's share), here of a softmax's own shares.
         ("probabilities", { nn.ProbabilityCrossEntropyLoss()(Inputs.b, Inputs.classes) }, 1.0601318),
-        ("clipped", { nn.ProbabilityCrossEntropyLoss()(Tensor([0, 1] as [Float], shape: [1, 2]), Tensor([0])) }, 16.118095),
+        (
+            "clipped", { nn.ProbabilityCrossEntropyLoss()(Tensor([0, 1] as [Float], shape: [1, 2]), Tensor([0])) },
+            16.118095
+        ),
         ("binary", { nn.BCELoss()(Inputs.b, Inputs.a.gt(0).to(.float32)) }, 0.87702972),
         ("binary logits", { nn.BCEWithLogitsLoss(posWeight: Inputs.weight)(Inputs.a, Inputs.b) }, 0.87629646),
         ("squares", { nn.MSELoss()(Inputs.a, Inputs.b) }, 0.55500001),

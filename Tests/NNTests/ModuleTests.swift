@@ -21,7 +21,8 @@ private final class Statistics: nn.Module {
     @Test func parametersHaveTorchsNames() {
         #expect(
             CNN().namedParameters().map(\.name) == [
-                "conv1.weight", "conv1.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.0.weight", "blocks.1.0.bias",
+                "conv1.weight", "conv1.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.0.weight",
+                "blocks.1.0.bias",
                 "last_layer.weight",
             ])
         #expect(Statistics().namedParameters().map(\.name) == ["weight"])

@@ -40,7 +40,10 @@ private final class CNN: nn.Module {
             ───────────────────────────────────────────────────────────────────────────
             """
         #expect(result.description == text)
-        #expect(result.rows.map(\.path) == ["", "conv1", "norm", "blocks.0", "blocks.1", "blocks.1.0", "blocks.1.1", "unused"])
+        #expect(
+            result.rows.map(\.path) == [
+                "", "conv1", "norm", "blocks.0", "blocks.1", "blocks.1.0", "blocks.1.1", "unused",
+            ])
         #expect(result.rows.map(\.depth) == [0, 1, 1, 1, 1, 2, 2, 1])
         #expect(result.rows.map(\.parameters) == [0, 416, 32, 31370, 0, 0, 0, 6])
         #expect(result.rows.map(\.multiplyAdds) == [0, 627_200, 0, 62720, 0, 0, 0, 0])

@@ -71,7 +71,7 @@ nonisolated(unsafe) let moduleTable: [String: ModuleMaker] = [
     "nn.ConvTranspose2d": {
         nn.ConvTranspose2d(
             $0.int("in_channels", 0), $0.int("out_channels", 0), kernelSize: $0.pair("kernel_size")!,
-            stride: $0.pair("stride") ?? 1, padding: $0.pair("padding") ?? 0,
+            stride: $0.pair("stride") ?? 1, padding: try $0.padding("padding"),
             outputPadding: $0.pair("output_padding") ?? 0, groups: $0.int("groups", 1), bias: $0.bool("bias", true),
             dilation: $0.pair("dilation") ?? 1)
     },

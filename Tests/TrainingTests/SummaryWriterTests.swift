@@ -25,7 +25,8 @@ import Testing
         outer.add(5, [1.0])
         #expect(
             outer.bytes == [
-                0x12, 7, 0x74, 0x65, 0x73, 0x74, 0x69, 0x6e, 0x67, 0x1a, 3, 0x08, 0x96, 0x01, 0x25, 0, 0, 0x80, 0x3f, 0x2a,
+                0x12, 7, 0x74, 0x65, 0x73, 0x74, 0x69, 0x6e, 0x67, 0x1a, 3, 0x08, 0x96, 0x01, 0x25, 0, 0, 0x80, 0x3f,
+                0x2a,
                 8, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f,
             ])
         var negative = Message()
@@ -58,6 +59,9 @@ import Testing
     }
 
     @Test func figuresAreShort() {
-        #expect([0.12344, 12.3456, 1234.4, 0, 0.0001, .infinity].map(decimal) == ["0.1234", "12.35", "1234", "0", "0.0001000", "inf"])
+        #expect(
+            [0.12344, 12.3456, 1234.4, 0, 0.0001, .infinity].map(decimal) == [
+                "0.1234", "12.35", "1234", "0", "0.0001000", "inf",
+            ])
     }
 }

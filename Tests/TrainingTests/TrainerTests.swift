@@ -105,7 +105,8 @@ private final class Recorder: Callback {
         let x = Tensor.arange(10).to(.float32).reshape(10, 1)
         let model = nn.Linear(1, 1)
         let seen = Metric("rows") { output, target in target.sum().item() }
-        let trainer = Trainer(model, optimizer: optim.SGD(model.parameters(), lr: 0), loss: nn.MSELoss(), metrics: [seen])
+        let trainer = Trainer(
+            model, optimizer: optim.SGD(model.parameters(), lr: 0), loss: nn.MSELoss(), metrics: [seen])
         let logs = try trainer.fit(x, x, batchSize: 4, validationSplit: 0.3, verbose: false)[0]
         #expect(logs["rows"]! == 21.0 / 7 && logs["val_rows"]! == 24.0 / 3)
     }
@@ -143,14 +144,19 @@ private final class Recorder: Callback {
         #expect(fresh.parameters()[0].array(Float.self) == weights[2])
         #expect(try SafetensorsFile(checkpoint.path).metadata == ["epoch": "2", "val_loss": "0.3"])
         #expect(throws: FileError.self) {
-            try trainer.fit(data, callbacks: [BestCheckpoint("\(folder.path)/none/best", monitor: "loss")], verbose: false)
+            try trainer.fit(
+                data, callbacks: [BestCheckpoint("\(folder.path)/none/best", monitor: "loss")], verbose: false)
         }
     }
 
     @Test func accuracyIsBetterWhenLarger() {
         #expect(Goal.automatic.isBetter(0.9, than: 0.8, name: "val_accuracy"))
-        #expect(Goal.automatic.isBetter(0.9, than: 0.8, name: "top5") && !Goal.automatic.isBetter(0.9, than: 0.8, name: "loss"))
-        #expect(!Goal.minimum.isBetter(.nan, than: nil, name: "loss") && !Goal.maximum.isBetter(.nan, than: 0, name: "loss"))
+        #expect(
+            Goal.automatic.isBetter(0.9, than: 0.8, name: "top5")
+                && !Goal.automatic.isBetter(0.9, than: 0.8, name: "loss"))
+        #expect(
+            !Goal.minimum.isBetter(.nan, than: nil, name: "loss") && !Goal.maximum.isBetter(.nan, than: 0, name: "loss")
+        )
     }
 
     @Test func ratesAreLoggedScheduledAndWritten() throws {
@@ -172,7 +178,8 @@ private final class Recorder: Callback {
     @Test func schedulesByBatchAndByPlateau() throws {
         let trainer = Clouds.trainer(lr: 1)
         try trainer.fit(
-            data, callbacks: [Schedule(optim.ExponentialLR(trainer.optimizer, gamma: 0.5), every: .batch)], verbose: false)
+            data, callbacks: [Schedule(optim.ExponentialLR(trainer.optimizer, gamma: 0.5), every: .batch)],
+            verbose: false)
         #expect(trainer.optimizer.parameterGroups[0].lr == 0.125)
         let plateau = Schedule(optim.ReduceLROnPlateau(trainer.optimizer, factor: 0.1, patience: 0))
         try trainer.fit(data, epochs: 2, callbacks: [Scripted([1, 1]), plateau], verbose: false)
