@@ -172,10 +172,12 @@ public final class CSVLogger: Callback {
 
     public func willTrain(_ trainer: Trainer, epochs: Int, steps: Int) throws {
         columns = []
-        if appends, let text = try? String(contentsOfFile: path, encoding: .utf8),
-            let head = text.split(separator: "\n").first
-        {
-            columns = head.split(separator: ",").dropFirst().map(String.init)
+        if appends, FileManager.default.fileExists(atPath: path) {
+            // A file that is no text is none of ours and stays as it is.
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw FileError(path, "cannot be appended to (is not a text file)")
+            }
+            columns = text.split(separator: "\n").first?.split(separator: ",").dropFirst().map(String.init) ?? []
         }
         file = try AppendingFile(path, truncates: columns.isEmpty)
     }

@@ -21,8 +21,10 @@ private enum Clouds {
         return TensorDataset(Tensor.randn([count, 2], generator: generator) + centres, classes)
     }
     static func trainer(dropout: Double = 0, metrics: [Metric] = [.accuracy], lr: Double = 0.05) -> Trainer {
-        manualSeed(3)
         let model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Dropout(dropout), nn.Linear(8, 2))
+        // Not from the default generator, which other tests use at the same time.
+        let generator = Tapestry.Generator(seed: 3)
+        for parameter in model.parameters() { nn.`init`.uniform_(parameter, a: -0.5, b: 0.5, generator: generator) }
         return Trainer(
             model, optimizer: optim.Adam(model.parameters(), lr: lr), loss: nn.CrossEntropyLoss(), metrics: metrics)
     }
@@ -45,7 +47,7 @@ private final class Recorder: Callback {
     func didTrain(_ trainer: Trainer) { events.append("done") }
 }
 
-@Suite(.serialized) struct TrainerTests {
+@Suite struct TrainerTests {
     private let data = Clouds.dataset(96, seed: 1)
 
     @Test func fitLearnsAndEvaluateAgreesWithPredict() throws {
@@ -173,6 +175,16 @@ private final class Recorder: Callback {
             data, callbacks: [CSVLogger(folder.file("log.csv"), append: true)], verbose: false)
         lines = try folder.text("log.csv").split(separator: "\n").map(String.init)
         #expect(lines.count == 5 && lines[4] == "3,\(trainer.history[3]["loss"]!),")
+    }
+
+    @Test func filesThatAreNoTextAreNotAppendedTo() throws {
+        let (folder, trainer) = (try Folder(), Clouds.trainer())
+        let bytes = Data([0xff, 0xfe, 0x00])
+        try bytes.write(to: URL(fileURLWithPath: folder.file("log.csv")))
+        #expect(throws: FileError.self) {
+            try trainer.fit(data, callbacks: [CSVLogger(folder.file("log.csv"), append: true)], verbose: false)
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.file("log.csv"))) == bytes)
     }
 
     @Test func schedulesByBatchAndByPlateau() throws {
