@@ -44,7 +44,7 @@ let package = Package(
         .target(name: "training", dependencies: ["Tapestry", "nn", "optim", "data"], swiftSettings: engineFlags),
         .target(
             name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
-            resources: [.copy("Resources/mnist")], swiftSettings: engineFlags),
+            resources: [.copy("Resources/mnist"), .copy("Resources/images")], swiftSettings: engineFlags),
         .target(name: "plot", dependencies: ["Tapestry", "CZlib"], swiftSettings: engineFlags),
         .target(name: "ExampleSupport", path: "Examples/Support"),
         .executableTarget(

@@ -84,4 +84,10 @@ import Testing
         try Data().write(to: URL(fileURLWithPath: folder.path("file")))
         expect("cannot be made") { try Download.fetchMissing(source, into: folder.path("file/below")) { _ in Data() } }
     }
+
+    @Test func progressIsALine() {
+        #expect(Transfer.line(received: 5_000_000, of: 10_000_000) == "[##########..........]  50 %  5.0 of 10.0 MB")
+        #expect(Transfer.line(received: 10_000_000, of: 10_000_000) == "[####################] 100 %  10.0 of 10.0 MB")
+        #expect(Transfer.line(received: 2_340_000, of: -1) == "2.3 MB")
+    }
 }

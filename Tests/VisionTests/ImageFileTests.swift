@@ -82,7 +82,9 @@ private let kinds: [(color: Int, depth: Int)] = [
             #expect(image.array(UInt8.self) == references[name]?.array(UInt8.self), "\(name)")
             #expect(image.shape == references[name]?.shape, "\(name)")
         }
-        for (mode, name) in [(vision.io.ImageReadMode.gray, "rgb.as_gray"), (.rgb, "rgba.as_rgb"), (.rgba, "gray.as_rgba")] {
+        for (mode, name) in [
+            (vision.io.ImageReadMode.gray, "rgb.as_gray"), (.rgb, "rgba.as_rgb"), (.rgba, "gray.as_rgba"),
+        ] {
             let image = try vision.io.readImage(resource("images/\(name.prefix { $0 != "." }).png"), mode: mode)
             #expect(image.array(UInt8.self) == references[name]?.array(UInt8.self), "\(name)")
         }
@@ -228,8 +230,9 @@ private let kinds: [(color: Int, depth: Int)] = [
         #expect(try read("P1\n# a comment\n3 2\n101\n0 1 0") == [0, 255, 0, 255, 0, 255])
         #expect(try read("P2 2 1 15 0 15") == [0, 255])
         #expect(try read("P3\n1 2\n255\n1 2 3\n4 5 6\n") == [1, 4, 2, 5, 3, 6])
-        #expect(try read("P4 9 2\n", [0b1010_1010, 0b1000_0000, 0, 0]) == [0, 255, 0, 255, 0, 255, 0, 255, 0]
-            + [UInt8](repeating: 255, count: 9))
+        #expect(
+            try read("P4 9 2\n", [0b1010_1010, 0b1000_0000, 0, 0]) == [0, 255, 0, 255, 0, 255, 0, 255, 0]
+                + [UInt8](repeating: 255, count: 9))
         #expect(try read("P5 2 1 255\n", [7, 200]) == [7, 200])
         #expect(try read("P5 2 1 65535\n", [255, 255, 128, 0]) == [255, 128])
         #expect(try read("P6 1 1 255\n", [1, 2, 3]) == [1, 2, 3])
@@ -239,7 +242,8 @@ private let kinds: [(color: Int, depth: Int)] = [
         ("P5", "the width is missing (at byte 2)"), ("P5 0 1 255\n", "the width is 0, not 1 to 2147483647 (at byte 3)"),
         ("P5 2", "the height is missing"), ("P5 2 2 70000\n", "the largest value is 70000, not 1 to 65535"),
         ("P5 2 2 255", "a space is expected behind the header"), ("P5 99999 99999 255\n", "does not fit the 0 bytes"),
-        ("P5 2147483647 2147483647 255\n", "does not fit the 0 bytes"), ("P3 1 1 9 1 2 10", "a sample is 10, not 0 to 9"),
+        ("P5 2147483647 2147483647 255\n", "does not fit the 0 bytes"),
+        ("P3 1 1 9 1 2 10", "a sample is 10, not 0 to 9"),
         ("P3 1 1 9 1 2  ", "a sample is missing"), ("P1 2 2 0 1 2 0", "0 or 1 is expected"),
         ("P4 9 2\n123", "the file ends inside row 1"), ("P6 1 1 255\n12", "does not fit the 2 bytes"),
         ("P5 1 1 10\n\u{b}", "a sample is 11, more than 10"), ("P7 1 1", "is neither a PNG nor a PNM file"),

@@ -31,7 +31,8 @@ import data
         #expect(plain.sample(3).input.array(Float.self) == images.select(dim: 0, index: 0).array(Float.self))
         #expect(plain.sample(3).target.item(Int.self) == 0)
 
-        let normalised = try vision.datasets.MNIST(train: false) { ($0 - 0.1307) / 0.3081 }
+        let normalised = try vision.datasets.MNIST(
+            train: false, transform: vision.transforms.Normalize(mean: [0.1307], std: [0.3081]))
         let first = normalised.batch([0]).inputs.array(Float.self)
         #expect(abs(Double(first[0]) - (0 - 0.1307) / 0.3081) < 1e-6)
     }

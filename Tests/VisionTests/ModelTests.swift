@@ -72,7 +72,8 @@ private let small: [(name: String, size: [Int], make: @Sendable () -> nn.Module)
         model.eval()
         let quiet = noGrad { model.outputs(images([1, 3, 70, 66])) }
         #expect(quiet.auxLogits1 == nil && quiet.auxLogits2 == nil)
-        #expect(zoo.googlenet(auxLogits: false, initWeights: false).parameters().reduce(0) { $0 + $1.count } == 6_624_904)
+        #expect(
+            zoo.googlenet(auxLogits: false, initWeights: false).parameters().reduce(0) { $0 + $1.count } == 6_624_904)
     }
 
     @Test(arguments: ["alexnet", "resnet50", "googlenet"])

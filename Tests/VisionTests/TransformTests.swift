@@ -89,7 +89,6 @@ private let coloured: [Fixed] =
 
 private let fixed = moved + resized + turned + coloured
 
-
 /// Random transforms as the references name them, drawing from a generator.
 private let random: [(name: String, make: @Sendable (Tapestry.Generator) -> any Transform)] = [
     ("hflip", { t.RandomHorizontalFlip(generator: $0) }),

@@ -78,6 +78,10 @@ public final class Tensor: @unchecked Sendable {
         pointer.assumingMemoryBound(to: T.self)
     }
 
+    /// Element `index` of the first dimension over the same memory and off the tape, with none of `select`'s checks: for
+    /// loops over the images of a batch.
+    package func part(_ index: Int) -> Tensor { alias(layout.selected(dim: 0, index: index)) }
+
     /// Another tensor over the same memory and off the tape.
     func alias(_ layout: Layout? = nil) -> Tensor {
         Tensor(storage: storage, layout: layout ?? self.layout, dtype: dtype)

@@ -75,32 +75,19 @@ enum Download {
         return (nil, failures)
     }
 
-    /// The body of a successful answer, waited for.
+    /// The body of a successful answer, waited for; on a terminal with a progress bar.
     static func body(_ url: URL) throws -> Data {
-        final class Answer: @unchecked Sendable {  // Safe: written before the semaphore is signalled, read after.
-            var result: Result<Data, any Error> = .failure(URLError(.unknown))
-        }
-        let answer = Answer()
-        let done = DispatchSemaphore(value: 0)
+        let transfer = Transfer()
+        let session = URLSession(configuration: .ephemeral, delegate: transfer, delegateQueue: nil)
+        defer { session.finishTasksAndInvalidate() }
         var request = URLRequest(url: url)
         request.timeoutInterval = 60
-        let task = URLSession.shared.dataTask(with: request) { data, response, error in
-            if let error {
-                answer.result = .failure(error)
-            } else if let status = (response as? HTTPURLResponse)?.statusCode, status != 200 {
-                answer.result = .failure(Refusal(status: status))
-            } else {
-                answer.result = .success(data ?? Data())
-            }
-            done.signal()
-        }
-        task.resume()
-        done.wait()
-        return try answer.result.get()
+        session.dataTask(with: request).resume()
+        return try transfer.wait()
     }
 
     /// An answer other than success.
-    private struct Refusal: Error {
+    struct Refusal: Error {
         let status: Int
     }
 

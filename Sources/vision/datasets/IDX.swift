@@ -37,3 +37,30 @@ func readIDX(_ path: String, itemShape: [Int]) throws -> Tensor {
 
 /// `28 × 28`
 private func words(_ shape: some Sequence<Int>) -> String { shape.map(String.init).joined(separator: " × ") }
+
+extension LabelledImages {
+    /// A set in two IDX files, plain or gzip: images of 28 × 28 bytes and as many labels.
+    ///
+    /// - Throws: `FileError` naming the file and what is wrong with it, such as a label that has no class.
+    init(
+        idx folder: String, images imagesName: String, labels labelsName: String, classes: [String],
+        labelRange: ClosedRange<Int>, transform: (any Transform)?
+    ) throws {
+        let imagesPath = try DatasetFolder.file(imagesName, in: folder)
+        let labelsPath = try DatasetFolder.file(labelsName, in: folder)
+        let images = try readIDX(imagesPath, itemShape: [28, 28])
+        let labels = try readIDX(labelsPath, itemShape: [])
+        guard images.shape[0] == labels.shape[0] else {
+            throw FileError(
+                labelsPath, "holds \(labels.shape[0]) labels, but \(imagesPath) holds \(images.shape[0]) images")
+        }
+        let values = labels.array(Int.self)
+        if let wrong = values.firstIndex(where: { !labelRange.contains($0) }) {
+            throw FileError(
+                labelsPath,
+                "the label of image \(wrong), at byte \(8 + wrong), is \(values[wrong]), not "
+                    + "\(labelRange.lowerBound) to \(labelRange.upperBound)")
+        }
+        self.init(data: images, targets: labels.to(.int64), classes: classes, transform: transform)
+    }
+}

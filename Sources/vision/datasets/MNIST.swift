@@ -1,21 +1,12 @@
-// The MNIST database of handwritten digits.
+// The MNIST database of handwritten digits, and the datasets that come in its format.
 import Foundation
 import Tapestry
-import data
-
-/// Datasets of images. Mirrors `torchvision.datasets`.
-public enum datasets {}
 
 extension datasets {
     /// Handwritten digits, 28 × 28: inputs float32 [1, 28, 28] in [0, 1], targets int64 in 0...9.
-    /// Mirrors `torchvision.datasets.MNIST` with `ToTensor`.
-    public struct MNIST: Dataset {
-        /// The images as they are stored: uint8 [N, 28, 28].
-        public let data: Tensor
-        /// The labels: int64 [N].
-        public let targets: Tensor
-        /// Applied to each batch of images, float32 [N, 1, 28, 28].
-        public let transform: (@Sendable (Tensor) -> Tensor)?
+    /// Mirrors `torchvision.datasets.MNIST` with `ToTensor` (LeCun et al., 1998).
+    public struct MNIST: ImageDataset {
+        public let images: LabelledImages
 
         /// Reads the IDX files, plain or gzip, of the training or the test set.
         ///
@@ -27,98 +18,143 @@ extension datasets {
         ///   - transform: applied to each batch of images, float32 [N, 1, 28, 28].
         /// - Throws: `FileError` naming the file and what is wrong with it.
         public init(
-            root: String? = nil, train: Bool = true, download: Bool = false,
-            transform: (@Sendable (Tensor) -> Tensor)? = nil
+            root: String? = nil, train: Bool = true, download: Bool = false, transform: (any Transform)? = nil
         ) throws {
-            let folder: String
-            if let root {
-                if download { try Download.fetchMissing(MNIST.source, into: MNIST.nested(root)) }
-                folder = try MNIST.folder(below: root)
-            } else {
-                folder = try MNIST.shippedFolder
-                MNIST.announceSubset
-            }
-            let part = train ? "train" : "t10k"
-            let imagesPath = try MNIST.file("\(part)-images-idx3-ubyte", in: folder)
-            let labelsPath = try MNIST.file("\(part)-labels-idx1-ubyte", in: folder)
-            let images = try readIDX(imagesPath, itemShape: [28, 28])
-            let labels = try readIDX(labelsPath, itemShape: [])
-            guard images.shape[0] == labels.shape[0] else {
-                throw FileError(
-                    labelsPath, "holds \(labels.shape[0]) labels, but \(imagesPath) holds \(images.shape[0]) images")
-            }
-            let values = labels.array(Int.self)
-            if let wrong = values.firstIndex(where: { $0 > 9 }) {
-                throw FileError(
-                    labelsPath, "the label of image \(wrong), at byte \(8 + wrong), is \(values[wrong]), not 0 to 9")
-            }
-            data = images
-            targets = labels.to(.int64)
-            self.transform = transform
+            if root == nil { MNIST.announceSubset }
+            images = try MNIST.family.load(
+                root ?? DatasetFolder.shipped("mnist"), train: train, download: download && root != nil, transform)
         }
 
-        public var count: Int { data.shape[0] }
-
-        public func sample(_ index: Int) -> (input: Tensor, target: Tensor) {
-            let (images, labels) = batch([index])
-            return (images.select(dim: 0, index: 0), labels.select(dim: 0, index: 0))
-        }
-
-        public func batch(_ indices: [Int]) -> (inputs: Tensor, targets: Tensor) {
-            let rows = Tensor(indices)
-            let images = data.indexSelect(dim: 0, index: rows).unsqueeze(1).to(.float32) / 255
-            return (transform?(images) ?? images, targets.indexSelect(dim: 0, index: rows))
-        }
-
-        // MARK: Files
-
-        /// The four files with their MD5, and where they can be had, as the original distribution has them.
-        static let source = Download.Source(
-            files: [
-                ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-                ("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
-                ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
-                ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
-            ],
-            mirrors: [
-                "https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/",
-            ])
-
-        /// The folder of the subset that ships with the package.
-        static var shippedFolder: String {
-            get throws {
-                guard let url = Bundle.module.url(forResource: "mnist", withExtension: nil) else {
-                    throw FileError("mnist", "the package's own subset of MNIST is missing from its resources")
-                }
-                return url.path
-            }
+        /// The subset that ships with the package, without a word.
+        static func subset(train: Bool) throws -> LabelledImages {
+            try family.load(try DatasetFolder.shipped("mnist"), train: train, download: false, nil)
         }
 
         /// Says once that the subset is used.
         private static let announceSubset: Void = FileHandle.standardError.write(
             Data("MNIST: no folder given, using the shipped subset (10,000 training and 2,000 test images)\n".utf8))
 
-        private static func folder(below root: String) throws -> String {
-            var isDirectory: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: root, isDirectory: &isDirectory) else {
-                throw FileError(root, "there is no such folder")
+        private static let family = MNISTFamily(
+            name: "MNIST",
+            classes: ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"].enumerated().map {
+                "\($0) - \($1)"
+            },
+            checksums: [
+                "f68b3c2dcbeaaa9fbdd348bbdeb94873", "d53e105ee54ea40749a09fcbcd1e9432",
+                "9fb629c4189551a2d022fa330f9573f3", "ec29112dd5afa0611ce80d1b7f02629c",
+            ],
+            mirrors: [
+                "https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            ])
+    }
+
+    /// Articles of clothing in the format of MNIST. Mirrors `torchvision.datasets.FashionMNIST` with `ToTensor`
+    /// (Xiao et al., 2017).
+    public struct FashionMNIST: ImageDataset {
+        public let images: LabelledImages
+
+        /// Reads the files of the training or the test set in `root` itself or in `FashionMNIST/raw` below; otherwise
+        /// as `MNIST`.
+        public init(
+            root: String, train: Bool = true, download: Bool = false, transform: (any Transform)? = nil
+        ) throws { images = try FashionMNIST.family.load(root, train: train, download: download, transform) }
+
+        private static let family = MNISTFamily(
+            name: "FashionMNIST",
+            classes: [
+                "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+                "Ankle boot",
+            ],
+            checksums: [
+                "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe",
+                "bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310",
+            ],
+            mirrors: ["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"])
+    }
+
+    /// Japanese characters in old cursive writing in the format of MNIST. Mirrors `torchvision.datasets.KMNIST` with
+    /// `ToTensor` (Clanuwat et al., 2018).
+    public struct KMNIST: ImageDataset {
+        public let images: LabelledImages
+
+        /// Reads the files of the training or the test set in `root` itself or in `KMNIST/raw` below; otherwise as
+        /// `MNIST`.
+        public init(
+            root: String, train: Bool = true, download: Bool = false, transform: (any Transform)? = nil
+        ) throws { images = try KMNIST.family.load(root, train: train, download: download, transform) }
+
+        private static let family = MNISTFamily(
+            name: "KMNIST", classes: ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
+            checksums: [
+                "bdb82020997e1d708af4cf47b453dcf7", "e144d726b3acfaa3e44228e80efcd344",
+                "5c965bf0a639b31b8f53240b1b52f4d7", "7320c461ea6c1c855c0b718fb2a4b134",
+            ],
+            mirrors: ["http://codh.rois.ac.jp/kmnist/dataset/kmnist/"])
+    }
+
+    /// Handwritten letters and digits in the format of MNIST; images are stored mirrored at the diagonal, as the
+    /// distribution has them. Mirrors `torchvision.datasets.EMNIST` with `ToTensor` (Cohen et al., 2017).
+    public struct EMNIST: ImageDataset {
+        public let images: LabelledImages
+
+        /// Which classes there are.
+        public enum Split: String, CaseIterable, Sendable {
+            /// Digits, capitals and small letters: 62 classes.
+            case byclass
+            /// Letters that look alike as capitals and small ones are one class: 47. `balanced` has equally many of
+            /// each.
+            case bymerge, balanced
+            /// Labels 1 to 26.
+            case letters
+            case digits, mnist
+
+            /// Names of the labels.
+            public var classes: [String] {
+                let digits = (0...9).map(String.init)
+                let capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".map(String.init)
+                switch self {
+                case .digits, .mnist: return digits
+                case .letters: return ["N/A"] + capitals.map { $0.lowercased() }
+                case .byclass: return digits + capitals + capitals.map { $0.lowercased() }
+                case .bymerge, .balanced: return digits + capitals + "abdefghnqrt".map(String.init)
+                }
             }
-            guard isDirectory.boolValue else { throw FileError(root, "is a file, not a folder with the MNIST files") }
-            return nested(root)
         }
 
-        /// `MNIST/raw` below a folder where there is one (torchvision's layout), else the folder itself.
-        private static func nested(_ root: String) -> String {
-            let nested = root + "/MNIST/raw"
-            return FileManager.default.fileExists(atPath: nested) ? nested : root
+        /// Reads `emnist-SPLIT-train-images-idx3-ubyte` and its like, plain or gzip, in `root` itself or in
+        /// `EMNIST/raw` or `gzip` below. The distribution is one zip archive, to be fetched and unpacked by hand.
+        ///
+        /// - Throws: `FileError` naming the file and what is wrong with it.
+        public init(root: String, split: Split, train: Bool = true, transform: (any Transform)? = nil) throws {
+            let folder = try DatasetFolder.find(root, below: ["EMNIST/raw", "gzip"])
+            let part = "emnist-\(split.rawValue)-\(train ? "train" : "test")"
+            let classes = split.classes
+            images = try LabelledImages(
+                idx: folder, images: "\(part)-images-idx3-ubyte", labels: "\(part)-labels-idx1-ubyte",
+                classes: classes, labelRange: (split == .letters ? 1 : 0)...classes.count - 1, transform: transform)
         }
+    }
+}
 
-        private static func file(_ name: String, in folder: String) throws -> String {
-            for path in ["\(folder)/\(name)", "\(folder)/\(name).gz"] where FileManager.default.fileExists(atPath: path)
-            {
-                return path
-            }
-            throw FileError(folder, "has neither \(name) nor \(name).gz")
+/// A dataset of ten classes in MNIST's four files.
+private struct MNISTFamily {
+    let name: String
+    let classes: [String]
+    /// MD5 of training images, training labels, test images and test labels, gzip.
+    let checksums: [String]
+    let mirrors: [String]
+
+    /// Reads a set from `root` or the folder that torchvision has below it, having fetched missing files if asked to.
+    func load(_ root: String, train: Bool, download: Bool, _ transform: (any Transform)?) throws -> LabelledImages {
+        let names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]
+        if download {
+            let files = zip(names, checksums).map { (name: "\($0)-ubyte.gz", md5: $1) }
+            try Download.fetchMissing(
+                .init(files: files, mirrors: mirrors), into: DatasetFolder.nested(root, ["\(name)/raw"]))
         }
+        let first = train ? 0 : 2
+        return try LabelledImages(
+            idx: try DatasetFolder.find(root, below: ["\(name)/raw"]), images: "\(names[first])-ubyte",
+            labels: "\(names[first + 1])-ubyte", classes: classes, labelRange: 0...9, transform: transform)
     }
 }

@@ -21,7 +21,8 @@ public enum io {
         let file = try InputFile(path)
         let start = try file.bytes(8, at: 0)
         if start == PNG.signature { return converted(try PNGDecoder(file).image(), to: mode) }
-        if start.starts(with: [UInt8(ascii: "P")]), start.count > 1, (UInt8(ascii: "1")...UInt8(ascii: "6")).contains(start[1])
+        if start.starts(with: [UInt8(ascii: "P")]), start.count > 1,
+            (UInt8(ascii: "1")...UInt8(ascii: "6")).contains(start[1])
         {
             var decoder = try PNMDecoder(file)
             return converted(try decoder.image(), to: mode)

@@ -49,7 +49,11 @@ struct PNGDecoder {
             case "IHDR": try readHeader(data, at: position)
             case "PLTE", "tRNS":
                 guard inflater == nil else { throw error("\(name) comes after the image data", at: position) }
-                if name == "PLTE" { try readPalette(data, at: position) } else { try readTransparency(data, at: position) }
+                if name == "PLTE" {
+                    try readPalette(data, at: position)
+                } else {
+                    try readTransparency(data, at: position)
+                }
             case "IDAT":
                 if inflater == nil { inflater = try startImage(at: position) }
                 try inflater!.inflate(data, into: &rows, at: position + 8)
@@ -79,7 +83,9 @@ struct PNGDecoder {
             throw error("colour type \(data[9]) with \(depth) bits a sample does not exist", at: position + 16)
         }
         guard data[10] == 0, data[11] == 0, data[12] <= 1 else {
-            throw error("compression, filter and interlacing \(data[10]), \(data[11]), \(data[12]) are unknown", at: position + 18)
+            throw error(
+                "compression, filter and interlacing \(data[10]), \(data[11]), \(data[12]) are unknown",
+                at: position + 18)
         }
         header = PNG.Header(width: width, height: height, depth: depth, color: color, isInterlaced: data[12] == 1)
     }
@@ -267,7 +273,9 @@ private final class Inflater {
         var data = data
         var taken = 0
         while taken < data.count {
-            guard !hasEnded else { throw FileError(path, "bytes follow the image data's end (at byte \(position + taken))") }
+            guard !hasEnded else {
+                throw FileError(path, "bytes follow the image data's end (at byte \(position + taken))")
+            }
             // One byte more than expected shows that there are too many.
             let room = min(1 << 16, expected + 1 - output.count)
             var status: Int32 = Z_OK

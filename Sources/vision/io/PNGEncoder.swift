@@ -12,7 +12,8 @@ extension io {
     ) -> [UInt8] {
         let site = SourceSite(file, line)
         let (channels, height, width) = extent("encodePNG", image, channels: 1...4, site)
-        require((0...9).contains(compressionLevel), "encodePNG: compression level \(compressionLevel) is not 0 to 9", site)
+        require(
+            (0...9).contains(compressionLevel), "encodePNG: compression level \(compressionLevel) is not 0 to 9", site)
         let colors: [PNG.Header.Color] = [.gray, .grayAlpha, .rgb, .rgba]
         let rows = filtered(interleaved(image), rowBytes: width * channels, step: channels)
         var packed = [UInt8](repeating: 0, count: Int(compressBound(UInt(rows.count))))

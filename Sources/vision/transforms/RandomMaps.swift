@@ -23,7 +23,9 @@ extension transforms {
             _ angles: Angles, interpolation: InterpolationMode = .nearest, expand: Bool = false,
             center: (x: Double, y: Double)? = nil, fill: [Double] = [0], generator: Tapestry.Generator = .default
         ) {
-            if case .choices(let choices) = angles { require(!choices.isEmpty, "RandomRotation: no angles to choose", nil) }
+            if case .choices(let choices) = angles {
+                require(!choices.isEmpty, "RandomRotation: no angles to choose", nil)
+            }
             (self.angles, self.interpolation, self.expand) = (angles, interpolation, expand)
             (self.center, self.fill, self.generator) = (center, fill, generator)
         }
@@ -138,7 +140,9 @@ extension transforms {
             public init(integerLiteral value: Int) { self = .upTo(Double(value)) }
 
             /// The range of the factor; nil if nothing is to change.
-            fileprivate func range(_ name: StaticString, neutral: Double, _ allowed: ClosedRange<Double>) -> ClosedRange<Double>? {
+            fileprivate func range(_ name: StaticString, neutral: Double, _ allowed: ClosedRange<Double>)
+                -> ClosedRange<Double>?
+            {
                 let range: ClosedRange<Double>
                 switch self {
                 case .upTo(let amount):

@@ -116,7 +116,8 @@ extension transforms {
         }
     }
 
-    /// A rectangle overwritten with probability `p`. Mirrors `torchvision.transforms.RandomErasing` (Zhong et al., 2020).
+    /// A rectangle overwritten with probability `p`. Mirrors `torchvision.transforms.RandomErasing` (Zhong et al.,
+    /// 2020).
     public struct RandomErasing: RandomTransform {
         public let p: Double
         public let scale, ratio: ClosedRange<Double>

@@ -18,7 +18,9 @@ struct ImageExtent {
             (image.rank == 3 || image.rank == 4) && (image.dtype == .float32 || image.dtype == .uint8)
                 && image.shape.suffix(3).allSatisfy { $0 > 0 },
             "\(op): expected float32 or uint8, [C, H, W] or [N, C, H, W], got \(image.dtype) \(image.shape)", site)
-        (channels, height, width) = (image.shape[image.rank - 3], image.shape[image.rank - 2], image.shape[image.rank - 1])
+        (channels, height, width) = (
+            image.shape[image.rank - 3], image.shape[image.rank - 2], image.shape[image.rank - 1]
+        )
         planes = image.rank == 4 ? image.shape[0] * channels : channels
     }
 

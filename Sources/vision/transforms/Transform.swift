@@ -187,7 +187,29 @@ extension transforms {
 
 /// Calls `body` on an image, or on each of a batch, whose results are stacked; they must have one shape then.
 func eachImage(of images: Tensor, _ body: (Tensor) -> Tensor) -> Tensor {
-    require(images.rank == 3 || images.rank == 4, "transform: expected [C, H, W] or [N, C, H, W], got \(images.shape)", nil)
+    require(
+        images.rank == 3 || images.rank == 4, "transform: expected [C, H, W] or [N, C, H, W], got \(images.shape)", nil)
     guard images.rank == 4, images.shape[0] > 0 else { return images.rank == 3 ? body(images) : images }
-    return Tensor.stack((0..<images.shape[0]).map { body(images.select(dim: 0, index: $0)) })
+    return noGrad {
+        let first = body(images.part(0))
+        guard first.dtype == .float32 else {
+            return Tensor.stack([first] + (1..<images.shape[0]).map { body(images.part($0)) })
+        }
+        // Small images in their thousands: copied one by one they cost less than a list of tensors to stack.
+        let (shape, count) = (first.shape, first.count)
+        let result = Tensor.empty([images.shape[0]] + shape)
+        result.withElements(as: Float.self) { target in
+            for index in 0..<images.shape[0] {
+                let image = index == 0 ? first : body(images.part(index))
+                require(
+                    image.shape == shape && image.dtype == .float32,
+                    "transform: the images of a batch became \(shape) and \(image.shape)", nil)
+                image.contiguous().withElements(as: Float.self) { source in
+                    guard let from = source.baseAddress, let to = target.baseAddress else { return }
+                    (to + index * count).update(from: from, count: count)
+                }
+            }
+        }
+        return result
+    }
 }

@@ -18,7 +18,8 @@ extension transforms.functional {
         let site = SourceSite(file, line)
         let extent = ImageExtent("rotate", image, site)
         let map = AffineMap(
-            "rotate", center: fromMiddle(center, extent), angle: -angle, translate: (0, 0), scale: 1, shear: (0, 0), site)
+            "rotate", center: fromMiddle(center, extent), angle: -angle, translate: (0, 0), scale: 1, shear: (0, 0),
+            site)
         let size = expand ? map.boundingSize(extent) : Pair(extent.height, extent.width)
         return mapped(image, extent, map, size, interpolation, fill, "rotate", site)
     }
@@ -138,7 +139,8 @@ private struct Sampler {
 
     /// The nearest pixel, halves to the even one.
     func pick(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ fills: [Float]?) {
-        let (width, height) = (Float(extent.width), Float(extent.height))
+        let (width, height) = (UInt32(extent.width), UInt32(extent.height))
+        let (halfWidth, halfHeight) = (Float(extent.width) / 2, Float(extent.height) / 2)
         let left = first(size.width)
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: size.width) { places in
             for row in 0..<size.height {
@@ -146,10 +148,11 @@ private struct Sampler {
                 let (termX, termY) = (y * toX.y, y * toY.y)
                 for column in 0..<size.width {
                     let x = left + Float(column)
-                    let fromX = rounded(Self.place(toX, x, termX, width / 2))
-                    let fromY = rounded(Self.place(toY, x, termY, height / 2))
-                    let isInside = fromX >= 0 && fromX < width && fromY >= 0 && fromY < height
-                    places[column] = isInside ? Int32(fromY) * Int32(extent.width) + Int32(fromX) : -1
+                    let fromX = rounded(Self.place(toX, x, termX, halfWidth))
+                    let fromY = rounded(Self.place(toY, x, termY, halfHeight))
+                    // Negative numbers are large ones without a sign.
+                    let isInside = UInt32(bitPattern: fromX) < width && UInt32(bitPattern: fromY) < height
+                    places[column] = isInside ? fromY &* Int32(truncatingIfNeeded: width) &+ fromX : -1
                 }
                 for plane in 0..<extent.planes {
                     let from = source + plane * extent.area
@@ -226,7 +229,11 @@ extension SIMD4<Float> {
     @inline(__always) fileprivate func sum() -> Float { (self[0] + self[1]) + (self[2] + self[3]) }
 }
 
-/// Halves to the even number, for what is smaller than 2²² in size: adding 1.5 · 2²³ leaves no bits for a fraction.
-/// Larger numbers stay outside of every image.
+/// The nearest integer, halves to the even one, for what is smaller than 2²² in size: adding 1.5 · 2²³ leaves no bits
+/// for a fraction and the integer in the lowest ones. Other numbers become such that lie outside of every image. Unlike
+/// a conversion that checks, it is done for several numbers at once.
 @inline(__always)
-private func rounded(_ value: Float) -> Float { (value + 12_582_912) - 12_582_912 }
+private func rounded(_ value: Float) -> Int32 {
+    let magic: Float = 12_582_912
+    return Int32(bitPattern: (value + magic).bitPattern) &- Int32(bitPattern: magic.bitPattern)
+}
