@@ -4,7 +4,8 @@ import PackageDescription
 // Kernels and engine are optimised in every configuration, so that `swift run` (a debug build)
 // trains at nearly release speed. Validation happens above the kernels and stays on.
 let kernelFlags: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
-let engineFlags: [SwiftSetting] = [.unsafeFlags(["-O"])]
+// Exclusive access is checked by the compiler; asking again at run time would cost a small op several per cent.
+let engineFlags: [SwiftSetting] = [.unsafeFlags(["-O", "-enforce-exclusivity=unchecked"])]
 
 #if arch(x86_64)
     let wideKernels: [Target] = [

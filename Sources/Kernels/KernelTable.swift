@@ -3,8 +3,9 @@
 // Each entry is a function of untyped pointers to the table's scalar type, specialised in the module of its instruction
 // set. Counts and strides are in scalars.
 
-/// All kernels of one instruction set for one scalar type.
-public struct KernelTable: Sendable {
+/// All kernels of one instruction set for one scalar type. A class, since handing on a struct of so many closures costs
+/// more than a small op.
+public final class KernelTable: Sendable {
     public typealias Pointer = UnsafeRawPointer
     public typealias MutablePointer = UnsafeMutableRawPointer
 

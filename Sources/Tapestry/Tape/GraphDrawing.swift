@@ -25,7 +25,9 @@ public struct Graph: CustomStringConvertible {
         var stack = [root]
         while let node = stack.popLast() {
             guard nodes.updateValue(node, forKey: node.sequence) == nil else { continue }
-            for case .node(let input) in node.edges { stack.append(input) }
+            for input in node.inputs {
+                if case .node(let node) = input.edge { stack.append(node) }
+            }
         }
         let ordered = nodes.values.sorted { $0.sequence > $1.sequence }
         var places: [UInt64: Int] = [:]
@@ -36,7 +38,7 @@ public struct Graph: CustomStringConvertible {
         }
         var leaves: [ObjectIdentifier: Int] = [:]
         for (index, node) in ordered.enumerated() {
-            for edge in node.edges {
+            for edge in node.inputs.map(\.edge) {
                 switch edge {
                 case .none: break
                 case .node(let input): items[index].inputs.append(places[input.sequence]!)

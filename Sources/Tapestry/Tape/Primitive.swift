@@ -99,7 +99,7 @@ public struct Saved {
 
     /// Whether the gradient of an input is wanted at all; computing others is wasted work.
     public func needs(_ index: Int) -> Bool {
-        let edge = node.edges[index]
+        let edge = node.inputs[index].edge
         if case .none = edge { return false }
         return wanted?(edge) ?? true
     }
@@ -108,11 +108,11 @@ public struct Saved {
     /// The first input.
     public var x: Tensor { node.unpack(0) }
     /// The output.
-    public var y: Tensor { node.unpack(node.edges.count) }
+    public var y: Tensor { node.unpack(node.inputs.count) }
     /// What the forward kept besides.
     public func kept(_ index: Int) -> Tensor { node.kept[index] }
     /// The output's shape.
     public var outputShape: [Int] { node.shape }
     /// The shape of an input, saved or not.
-    public func shape(_ index: Int) -> [Int] { node.inputShapes[index] }
+    public func shape(_ index: Int) -> [Int] { node.inputs[index].shape }
 }

@@ -16,13 +16,15 @@ enum Edge {
 final class Node: @unchecked Sendable {  // Safe: changed only by the thread that runs backward over its graph.
     let sequence: UInt64
     let primitive: any Primitive
-    fileprivate(set) var edges: [Edge]
-    let inputShapes: [[Int]]
+    /// What is known of each input.
+    private(set) var inputs: [Input]
     let shape: [Int]
     let dtype: DType
     let site: SourceSite?
-    /// What the primitive saves: its inputs in order, then its output; nil once freed.
-    private var saved: [SavedTensor?]?
+    /// The output, if the primitive saves it.
+    private var output: SavedTensor?
+    /// Whether what was saved has been dropped by a backward that did not retain the graph.
+    private var isReleased = false
     /// What a keeping primitive kept besides.
     private(set) var kept: [Tensor]
     /// Called with the gradient of this op's output, in order of registration.
@@ -41,33 +43,33 @@ final class Node: @unchecked Sendable {  // Safe: changed only by the thread tha
         self.kept = kept
         shape = output.shape
         dtype = output.dtype
-        edges = inputs.map { input in
-            if let node = input.gradientNode { return .node(node) }
-            return input.isTrainableLeaf ? .leaf(input) : .none
-        }
-        inputShapes = inputs.map(\.shape)
         let saves = primitive.saves
-        if saves == .nothing {
-            saved = []
-        } else {
-            var saved: [SavedTensor?] = []
-            saved.reserveCapacity(inputs.count + 1)
-            for index in inputs.indices {
-                saved.append(saves.contains(input: index) ? SavedTensor(inputs[index]) : nil)
-            }
-            saved.append(saves.contains(.output) ? SavedTensor(output) : nil)
-            self.saved = saved
+        var index = 0
+        self.inputs = inputs.map { input in
+            let edge: Edge =
+                if let node = input.gradientNode { .node(node) } else { input.isTrainableLeaf ? .leaf(input) : .none }
+            defer { index += 1 }
+            return Input(
+                edge: edge, shape: input.shape, saved: saves.contains(input: index) ? SavedTensor(input) : nil)
         }
+        if saves.contains(.output) { self.output = SavedTensor(output) }
+    }
+
+    /// An input of the op: where its gradient goes, its shape, and the tensor itself if the primitive saves it.
+    struct Input {
+        let edge: Edge
+        let shape: [Int]
+        fileprivate(set) var saved: SavedTensor?
     }
 
     /// A saved tensor, on the tape if recording is on (then its own gradient may be wanted), else off it.
     func unpack(_ index: Int) -> Tensor {
-        guard let saved else {
+        guard !isReleased else {
             fail(
                 "backward: \(primitive.name) was freed by an earlier backward(); pass retainGraph: true to the first",
                 site)
         }
-        guard index < saved.count, let kept = saved[index] else {
+        guard let kept = index == inputs.count ? output : inputs[index].saved else {
             fail("backward: \(primitive.name) reads a tensor that it does not save", site)
         }
         require(
@@ -76,10 +78,10 @@ final class Node: @unchecked Sendable {  // Safe: changed only by the thread tha
                 + "changed in place (version \(kept.storage.version), saved at \(kept.version))", site)
         let tensor = Tensor(storage: kept.storage, layout: kept.layout, dtype: kept.dtype)
         if GradMode.isEnabled {
-            if index == edges.count {
+            if index == inputs.count {
                 tensor.producer = self
             } else {
-                switch edges[index] {
+                switch inputs[index].edge {
                 case .none: break
                 case .leaf(let leaf): return leaf
                 case .node(let node): tensor.producer = node
@@ -91,7 +93,11 @@ final class Node: @unchecked Sendable {  // Safe: changed only by the thread tha
 
     /// Drops what was saved for the gradient.
     func release() {
-        if saved?.isEmpty == false { saved = nil }
+        let saves = primitive.saves
+        guard saves != .nothing || !kept.isEmpty else { return }
+        isReleased = saves != .nothing
+        for index in inputs.indices { inputs[index].saved = nil }
+        output = nil
         kept = []
     }
 
@@ -105,8 +111,10 @@ final class Node: @unchecked Sendable {  // Safe: changed only by the thread tha
     }
 
     private func takeInputs(into stack: inout [Node]) {
-        for case .node(let node) in edges { stack.append(node) }
-        edges = []
+        for input in inputs {
+            if case .node(let node) = input.edge { stack.append(node) }
+        }
+        inputs = []
     }
 }
 
@@ -197,13 +205,13 @@ struct Replay {
     }
 
     private mutating func replay(_ node: Node, _ dy: Tensor) {
-        if let wanted, !node.edges.contains(where: wanted) { return }
+        if let wanted, !node.inputs.contains(where: { wanted($0.edge) }) { return }
         let gradients = node.primitive.gradient(Saved(node: node, wanted: wanted), dy)
         if Anomaly.isEnabled { Anomaly.check(gradients, of: node) }
         if !retainGraph { node.release() }
         for index in gradients.indices {
             guard let gradient = gradients[index] else { continue }
-            switch node.edges[index] {
+            switch node.inputs[index].edge {
             case .none: break
             case .node(let input): receive(input, fitted(gradient, to: input.shape))
             case .leaf(let leaf): receive(leaf: leaf, fitted(gradient, to: leaf.shape))
@@ -271,7 +279,9 @@ struct Replay {
         var stack = outputs.compactMap(\.gradientNode)
         while let node = stack.popLast() {
             guard reached.updateValue(node, forKey: node.sequence) == nil else { continue }
-            for case .node(let input) in node.edges { stack.append(input) }
+            for input in node.inputs {
+                if case .node(let node) = input.edge { stack.append(node) }
+            }
         }
         var leading = targets
         func leads(_ edge: Edge) -> Bool {
@@ -281,7 +291,7 @@ struct Replay {
             case .node(let node): leading.contains(node.sequence)
             }
         }
-        for (sequence, node) in reached.sorted(by: { $0.key < $1.key }) where node.edges.contains(where: leads) {
+        for (sequence, node) in reached.sorted(by: { $0.key < $1.key }) where node.inputs.contains(where: { leads($0.edge) }) {
             leading.insert(sequence)
         }
         return { [leading] edge in
