@@ -50,7 +50,7 @@ func convolutionForward<I: ISA>(
     _ relu: Bool, _ y: UnsafeMutableRawPointer
 ) {
     if s.isEmpty { return }
-    correlate(I.self, Correlation(forward: s), x, w, bias, relu, y)
+    correlate(I.self, s, isBackward: false, x, w, bias, relu, y)
 }
 
 /// `dx`: the gradient of the input, given that of the output.
@@ -61,18 +61,25 @@ func convolutionBackwardData<I: ISA>(
     let count = s.batch * s.inChannels * s.height * s.width
     if count == 0 { return }
     if s.isEmpty { return fill(I.self, count, 0, dx) }
-    correlate(I.self, Correlation(backward: s), dy, w, nil, false, dx)
+    correlate(I.self, s, isBackward: true, dy, w, nil, false, dx)
 }
 
 /// Computes a correlation with the kernel that suits its shape.
 @inlinable @inline(never)
 func correlate<I: ISA>(
-    _: I.Type, _ c: Correlation, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool,
-    _ y: UnsafeMutableRawPointer
+    _: I.Type, _ s: ConvolutionShape, isBackward: Bool, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer,
+    _ bias: UnsafeRawPointer?, _ relu: Bool, _ y: UnsafeMutableRawPointer
 ) {
-    if 2 * c.outChannels > I.width * I.tileVectors / (I.hasManyRegisters ? 2 : 1) {
-        ChannelCorrelation<I>(c).run(x, w, bias, relu, y)
-    } else if I.hasManyRegisters {
+    let outChannels = isBackward ? s.groupIn : s.groupOut
+    if 2 * outChannels > I.width * I.tileVectors / (I.hasManyRegisters ? 2 : 1) {
+        let key = PlanKey(s, isBackward: isBackward, kind: ObjectIdentifier(I.self))
+        let plan = PlanCache.plan(key) {
+            ChannelCorrelation<I>(isBackward ? Correlation(backward: s) : Correlation(forward: s))
+        }
+        return unsafeDowncast(plan, to: ChannelCorrelation<I>.self).run(x, w, bias, relu, y)
+    }
+    let c = isBackward ? Correlation(backward: s) : Correlation(forward: s)
+    if I.hasManyRegisters {
         flatCorrelation(I.self, InlineArray<8, Void>.self, InlineArray<3, Void>.self, c, x, w, bias, relu, y)
     } else if I.width * I.scalarSize == 32 {
         flatCorrelation(I.self, InlineArray<4, Void>.self, InlineArray<3, Void>.self, c, x, w, bias, relu, y)

@@ -13,7 +13,7 @@
 // Input: read where it lies, unless its planes would crowd few sets of the caches.
 
 /// A block of output channels: as many as one tile has lanes.
-@usableFromInline struct ChannelBlock {
+@usableFromInline struct ChannelBlock: Sendable {
     @usableFromInline let first, vectors: Int
     @inlinable init(first: Int, vectors: Int) { (self.first, self.vectors) = (first, vectors) }
 
@@ -32,8 +32,8 @@
     }
 }
 
-/// Runs a correlation with vectors over output channels.
-@usableFromInline struct ChannelCorrelation<I: ISA> {
+/// Runs a correlation with vectors over output channels. Made for a shape, used for any number of inputs.
+@usableFromInline final class ChannelCorrelation<I: ISA>: Sendable {
     @usableFromInline let c: Correlation
     @usableFromInline let blocks: [ChannelBlock]
     /// Output phases with the pixels of a whole unit of images, and of the last one if that has fewer.

@@ -1,7 +1,7 @@
 // What forward and backward-data have in common: a correlation, for which the kernels are written.
 
 /// One tap of a filter along one axis: the input position it reads for output 0, and which element of the filter it is.
-@usableFromInline struct AxisTap {
+@usableFromInline struct AxisTap: Sendable {
     @usableFromInline let position, index: Int
     @inlinable init(position: Int, index: Int) { (self.position, self.index) = (position, index) }
 }
@@ -24,7 +24,7 @@ func backwardTaps(_ kernel: Int, _ stride: Int, _ dilation: Int, _ pad: Int, pha
 /// `y[o, i·outStep + phase] = Σ over channels c and taps of w[o, c, tap.index] · x[c, i·inStep + tap.position]`, zeros
 /// around x, for every image and group. Forward has steps in the input (its stride) and one output phase; backward-data
 /// reads dy in steps of 1 and has a phase, with taps of its own, for each remainder by the stride.
-@usableFromInline struct Correlation {
+@usableFromInline struct Correlation: Sendable {
     /// Channels are those of one group.
     @usableFromInline let images, groups, inChannels, outChannels, height, width: Int
     @usableFromInline let inStepHeight, inStepWidth: Int

@@ -12,7 +12,9 @@
 @usableFromInline let unitPixels = 1568
 
 /// A table that kernels read through pointers, good as long as it lives.
-@usableFromInline final class PlaceTable {
+///
+/// `@unchecked Sendable`: it is written once, before anybody else sees it.
+@usableFromInline final class PlaceTable: @unchecked Sendable {
     @usableFromInline let start: UnsafeMutablePointer<Int>
     @usableFromInline let count: Int
 
@@ -31,7 +33,7 @@
 }
 
 /// Pixels of a strip that see the same taps.
-@usableFromInline struct PixelClass {
+@usableFromInline struct PixelClass: Sendable {
     /// Where in the table its pixels are.
     @usableFromInline let pixels: Range<Int>
     /// Where its terms begin, and how many there are of each channel.
@@ -40,7 +42,7 @@
 }
 
 /// The pixels of a strip of rows, in every image of a unit, class by class.
-@usableFromInline struct StripTable {
+@usableFromInline struct StripTable: Sendable {
     /// The taps that each row of the strip sees; strips of equal rows have equal tables.
     @usableFromInline let rows: [Range<Int>]
     @usableFromInline let classes: [PixelClass]
@@ -59,7 +61,7 @@
 }
 
 /// A strip: its table, and what to add to the places of its pixels.
-@usableFromInline struct Strip {
+@usableFromInline struct Strip: Sendable {
     @usableFromInline let table, input, output: Int
     @inlinable init(table: Int, input: Int, output: Int) {
         (self.table, self.input, self.output) = (table, input, output)
@@ -67,7 +69,7 @@
 }
 
 /// One output phase of a correlation: its taps, and its pixels in strips.
-@usableFromInline struct PixelPhase {
+@usableFromInline struct PixelPhase: Sendable {
     /// The filter's elements that belong to the phase, in the order of its packed weights.
     @usableFromInline let elements: [Int]
     /// Input channels that are worked through at a time.
