@@ -53,6 +53,19 @@ public final class KernelTable: Sendable {
     /// (shape, dy, dx, countIncludePad, divisorOverride).
     public let avgPoolBackward: @Sendable (PoolingShape, Pointer, MutablePointer, Bool, Int?) -> Void
 
+    /// (shape, eps, x, weight, bias, mean, variance, y).
+    public let batchNormForward:
+        @Sendable (BatchNormShape, Double, Pointer, Pointer?, Pointer?, MutablePointer, MutablePointer, MutablePointer) ->
+            Void
+    /// (shape, eps, dy, x, weight, mean, variance, dx, dweight, dbias).
+    public let batchNormBackward:
+        @Sendable (
+            BatchNormShape, Double, Pointer, Pointer, Pointer?, Pointer, Pointer, MutablePointer?, MutablePointer,
+            MutablePointer
+        ) -> Void
+    /// (shape, x, scale, shift, y).
+    public let channelAffine: @Sendable (BatchNormShape, Pointer, Pointer, Pointer, MutablePointer) -> Void
+
     /// (settings, count, parameter, gradient, momentum buffer).
     public let sgdStep: @Sendable (SGDSettings, Int, MutablePointer, Pointer, MutablePointer?) -> Void
     /// (settings, count, parameter, gradient, m, v, vMax).
@@ -93,6 +106,9 @@ public final class KernelTable: Sendable {
         maxPoolBackward = { Pooling<I>.maxBackward($0, $1, $2, $3) }
         avgPoolForward = { Pooling<I>.averageForward($0, $1, $2, countIncludePad: $3, divisorOverride: $4) }
         avgPoolBackward = { Pooling<I>.averageBackward($0, $1, $2, countIncludePad: $3, divisorOverride: $4) }
+        batchNormForward = { Kernels.batchNormForward(I.self, $0, $1, $2, $3, $4, $5, $6, $7) }
+        batchNormBackward = { Kernels.batchNormBackward(I.self, $0, $1, $2, $3, $4, $5, $6, $7, $8, $9) }
+        channelAffine = { Kernels.channelAffine(I.self, $0, $1, $2, $3, $4) }
         sgdStep = { Kernels.sgdStep(I.self, $0, $1, $2, $3, $4) }
         nadamStep = { Kernels.nadamStep(I.self, $0, $1, $2, $3, $4, $5) }
         adamStep = { Kernels.adamStep(I.self, $0, $1, $2, $3, $4, $5, $6) }

@@ -10,19 +10,13 @@ extension F {
         training: Bool = false, momentum: Double = 0.1, eps: Double = 1e-5, file: StaticString = #fileID,
         line: UInt = #line
     ) -> Tensor {
-        let site = SourceSite(file, line)
-        require(x.rank >= 2, "batchNorm: expected [N, C, …], got \(x.shape)", site)
-        let channels = [1, x.shape[1]] + [Int](repeating: 1, count: x.rank - 2)
         if training || runningMean == nil || runningVar == nil {
             return Tensor.batchNormTraining(
                 x, runningMean: training ? runningMean : nil, runningVar: training ? runningVar : nil, weight: weight,
                 bias: bias, momentum: momentum, eps: eps, file: file, line: line)
         }
-        let scale = (runningVar!.detach() + eps).rsqrt()
-        var y = (x - runningMean!.detach().reshape(channels)) * scale.reshape(channels)
-        if let weight { y = y * weight.reshape(channels) }
-        if let bias { y = y + bias.reshape(channels) }
-        return y
+        return Tensor.batchNormInference(
+            x, mean: runningMean!, variance: runningVar!, weight: weight, bias: bias, eps: eps, file: file, line: line)
     }
 
     /// `(x − mean) / √(var + ε)` over the last dimensions, then weight and bias of their shape. Mirrors `F.layer_norm`

@@ -10,6 +10,8 @@ struct Conv2d: Primitive {
         let y = Tensor(
             uninitialized: [geometry.batch, geometry.outChannels, geometry.outHeight, geometry.outWidth], x[0].dtype)
         let bias = x.count > 2 ? x[2].packed() : nil
+        defer { withExtendedLifetime(bias) {} }
+        Profiler.count(operations: 2 * geometry.multiplications)
         withPacked(x[0], x[1]) { x, w in
             Engine.kernels(y.dtype).convolutionForward(
                 geometry, x, w, bias.map { UnsafeRawPointer($0.pointer) }, false, y.pointer)
@@ -38,6 +40,7 @@ struct Conv2dInputGradient: Primitive {
     func forward(_ x: [Tensor]) -> Tensor {
         let dx = Tensor(
             uninitialized: [geometry.batch, geometry.inChannels, geometry.height, geometry.width], x[0].dtype)
+        Profiler.count(operations: 2 * geometry.multiplications)
         withPacked(x[0], x[1]) { dy, w in
             Engine.kernels(dx.dtype).convolutionBackwardData(geometry, dy, w, dx.pointer)
         }
@@ -78,6 +81,7 @@ private func weightGradients(
     let dw = Tensor(
         uninitialized: [geometry.outChannels, geometry.groupIn, geometry.kernelHeight, geometry.kernelWidth], x.dtype)
     let dbias = bias ? Tensor(uninitialized: [geometry.outChannels], x.dtype) : nil
+    Profiler.count(operations: 2 * geometry.multiplications)
     withPacked(x, dy) { x, dy in
         Engine.kernels(dw.dtype).convolutionBackwardWeights(geometry, x, dy, dw.pointer, dbias?.pointer)
     }

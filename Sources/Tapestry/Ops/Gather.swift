@@ -6,6 +6,7 @@ struct Gather: Primitive {
     let index: Tensor
     func forward(_ x: [Tensor]) -> Tensor {
         let (source, places) = (x[0].packed(), index.packed())
+        defer { withExtendedLifetime((source, places)) {} }
         let y = Tensor(uninitialized: index.shape, source.dtype)
         let size = source.dtype.size
         forEachPlace(places, dim, source.shape) { element, place in
@@ -25,6 +26,7 @@ struct ScatterAdd: Primitive {
     let shape: [Int]
     func forward(_ x: [Tensor]) -> Tensor {
         let (source, places) = (x[0].packed(), index.packed())
+        defer { withExtendedLifetime((source, places)) {} }
         let y = Tensor.zeros(shape, dtype: source.dtype)
         func run<T: BinaryFloatingPoint>(_: T.Type) {
             let from = source.pointer.assumingMemoryBound(to: T.self)
@@ -65,6 +67,7 @@ func forEachPlace(_ index: Tensor, _ dim: Int, _ shape: [Int], _ body: (Int, Int
 func requireIndices(_ index: Tensor, below length: Int, _ op: StaticString, _ site: SourceSite?) {
     require(index.dtype == .int64, "\(op): the index is \(index.dtype), not int64", site)
     let plain = index.packed()
+    defer { withExtendedLifetime(plain) {} }
     let values = UnsafeBufferPointer(start: plain.pointer(as: Int.self), count: plain.count)
     if let wrong = values.first(where: { $0 < -length || $0 >= length }) {
         fail("\(op): index \(wrong) is out of range for a dimension of length \(length)", site)
@@ -101,13 +104,14 @@ struct IndexSelect: Primitive {
     let index: Tensor
 
     func forward(_ x: [Tensor]) -> Tensor {
-        let source = x[0].packed()
+        let (source, index) = (x[0].packed(), index.packed())
+        defer { withExtendedLifetime((source, index)) {} }
         var shape = source.shape
         shape[dim] = index.count
         let y = Tensor(uninitialized: shape, source.dtype)
         let row = source.shape[(dim + 1)...].reduce(1, *) * source.dtype.size
         let (length, outer) = (source.shape[dim], source.shape[..<dim].reduce(1, *))
-        let indices = index.packed().pointer(as: Int.self)
+        let indices = index.pointer(as: Int.self)
         for block in 0..<outer {
             for target in 0..<index.count {
                 let value = indices[target]

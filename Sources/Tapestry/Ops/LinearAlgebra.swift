@@ -35,7 +35,9 @@ private func product(_ a: Tensor, _ b: Tensor, bias: Tensor? = nil) -> Tensor {
     if y.count == 0 { return y }
     let kernels = Engine.kernels(a.dtype)
     let bias = bias?.packed()
+    defer { withExtendedLifetime(bias) {} }
     func run(_ batch: Int, _ a: Layout, _ aData: UnsafeMutableRawPointer, _ aBatch: Int, _ b: Layout, _ bData: UnsafeMutableRawPointer, _ bBatch: Int, _ offset: Int) {
+        Profiler.count(operations: 2 * batch * m * n * k)
         kernels.gemm(
             GEMMArguments(
                 batch: batch, m: m, n: n, k: k, a: UnsafeRawPointer(aData), aRow: a.strides[a.rank - 2],

@@ -10,6 +10,7 @@ struct Softmax: Primitive {
 
     func forward(_ x: [Tensor]) -> Tensor {
         let source = x[0].packed()
+        defer { withExtendedLifetime(source) {} }
         let y = Tensor(uninitialized: source.shape, source.dtype)
         let (outer, length, inner) = extents(source.shape)
         Engine.kernels(y.dtype).softmax(
@@ -26,6 +27,7 @@ struct Softmax: Primitive {
         }
         let (outer, length, inner) = extents(y.shape)
         let gradient = dy.packed()
+        defer { withExtendedLifetime(gradient) {} }
         let dx = Tensor(uninitialized: y.shape, y.dtype)
         Engine.kernels(y.dtype).softmaxBackward(
             logarithm, outer, length, inner, UnsafeRawPointer(gradient.pointer), UnsafeRawPointer(y.pointer), dx.pointer)

@@ -33,7 +33,14 @@ extension Tensor {
             "optimizer step: the gradient is \(gradient.shape) \(gradient.dtype), the parameter \(shape) \(dtype)", nil)
         let g = gradient.packed()
         let p = packed()
-        body(Engine.kernels(dtype), p.pointer, UnsafeRawPointer(g.pointer), state.map(\.pointer))
+        func run() -> Tensor {
+            body(Engine.kernels(dtype), p.pointer, UnsafeRawPointer(g.pointer), state.map(\.pointer))
+            return p
+        }
+        withExtendedLifetime((g, state)) {
+            _ = Profiler.isActive
+                ? Profiler.measure("OptimizerStep", "optimizer", [p, g] + state, nil, { [$0] }, run) : run()
+        }
         if p !== self { copyElements(from: p) }
         storage.version += 1
     }

@@ -4,9 +4,10 @@
 struct Take: Primitive {
     let index: Tensor
     func forward(_ x: [Tensor]) -> Tensor {
-        let source = x[0].packed()
+        let (source, index) = (x[0].packed(), index.packed())
+        defer { withExtendedLifetime((source, index)) {} }
         let y = Tensor(uninitialized: index.shape, source.dtype)
-        let places = index.packed().pointer(as: Int.self)
+        let places = index.pointer(as: Int.self)
         func run<T>(_: T.Type) {
             let (from, to) = (
                 source.pointer.assumingMemoryBound(to: T.self), y.pointer.assumingMemoryBound(to: T.self)
@@ -30,9 +31,10 @@ struct PutAdd: Primitive {
     let index: Tensor
     let shape: [Int]
     func forward(_ x: [Tensor]) -> Tensor {
-        let source = x[0].packed()
+        let (source, index) = (x[0].packed(), index.packed())
+        defer { withExtendedLifetime((source, index)) {} }
         let y = Tensor.zeros(shape, dtype: source.dtype)
-        let places = index.packed().pointer(as: Int.self)
+        let places = index.pointer(as: Int.self)
         func run<T: Numeric>(_: T.Type, _ add: (T, T) -> T) {
             let (from, to) = (
                 source.pointer.assumingMemoryBound(to: T.self), y.pointer.assumingMemoryBound(to: T.self)

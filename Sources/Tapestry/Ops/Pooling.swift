@@ -6,6 +6,7 @@ struct MaxPool2d: KeepingPrimitive {
     let geometry: PoolingShape
     func forward(_ x: [Tensor], keeping kept: inout [Tensor]) -> Tensor {
         let source = x[0].packed()
+        defer { withExtendedLifetime(source) {} }
         let y = Tensor(uninitialized: pooledShape(x[0], geometry), source.dtype)
         let winners = Tensor(uninitialized: y.shape, geometry.hasByteWinners ? .uint8 : .int32)
         Engine.kernels(y.dtype).maxPoolForward(geometry, UnsafeRawPointer(source.pointer), y.pointer, winners.pointer)
@@ -24,6 +25,7 @@ struct MaxPool2dGradient: Primitive {
     let shape: [Int]
     func forward(_ x: [Tensor]) -> Tensor {
         let dy = x[0].packed()
+        defer { withExtendedLifetime(dy) {} }
         let dx = Tensor(uninitialized: shape, dy.dtype)
         Engine.kernels(dx.dtype).maxPoolBackward(
             geometry, UnsafeRawPointer(dy.pointer), UnsafeRawPointer(winners.pointer), dx.pointer)
@@ -56,6 +58,7 @@ struct AvgPool2d: Primitive {
     let divisorOverride: Int?
     func forward(_ x: [Tensor]) -> Tensor {
         let source = x[0].packed()
+        defer { withExtendedLifetime(source) {} }
         let y = Tensor(uninitialized: pooledShape(x[0], geometry), source.dtype)
         Engine.kernels(y.dtype).avgPoolForward(
             geometry, UnsafeRawPointer(source.pointer), y.pointer, countIncludePad, divisorOverride)
@@ -71,6 +74,7 @@ struct AvgPool2dGradient: Primitive {
     let shape: [Int]
     func forward(_ x: [Tensor]) -> Tensor {
         let dy = x[0].packed()
+        defer { withExtendedLifetime(dy) {} }
         let dx = Tensor(uninitialized: shape, dy.dtype)
         Engine.kernels(dx.dtype).avgPoolBackward(
             pool.geometry, UnsafeRawPointer(dy.pointer), dx.pointer, pool.countIncludePad, pool.divisorOverride)

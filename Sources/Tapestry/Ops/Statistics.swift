@@ -55,6 +55,7 @@ struct CumProd: Primitive {
 /// Each element combined with the result before it along a dimension (or behind it, if reversed).
 private func scanned(_ x: Tensor, _ dim: Int, _ reverse: Bool, _ combine: (Double, Double) -> Double) -> Tensor {
     let source = x.packed()
+    defer { withExtendedLifetime(source) {} }
     let y = Tensor(uninitialized: x.shape, x.dtype)
     let (outer, length, inner) = (x.shape[..<dim].reduce(1, *), x.shape[dim], x.shape[(dim + 1)...].reduce(1, *))
     func run<T: TensorElement>(_: T.Type, _ number: (T) -> Double, _ make: (Double) -> T) {

@@ -61,6 +61,14 @@ extension KeepingPrimitive {
 
 /// Applies a primitive to its inputs and records it on the tape if a gradient may flow through it.
 func record(_ primitive: some Primitive, _ inputs: [Tensor], at site: SourceSite?) -> Tensor {
+    if Profiler.isActive {
+        return Profiler.measure(primitive.name, "forward", inputs, site, { [$0] }) { unprofiled(primitive, inputs, site) }
+    }
+    return unprofiled(primitive, inputs, site)
+}
+
+@inline(__always)
+private func unprofiled(_ primitive: some Primitive, _ inputs: [Tensor], _ site: SourceSite?) -> Tensor {
     guard GradMode.isEnabled else { return primitive.forward(inputs) }
     let output = GradMode.with(false) { primitive.forward(inputs) }
     return record(primitive, inputs, output, [], site)
@@ -70,10 +78,14 @@ func record(_ primitive: some Primitive, _ inputs: [Tensor], at site: SourceSite
 func record(
     keeping primitive: some KeepingPrimitive, _ inputs: [Tensor], at site: SourceSite?
 ) -> (output: Tensor, kept: [Tensor]) {
-    var kept: [Tensor] = []
-    guard GradMode.isEnabled else { return (primitive.forward(inputs, keeping: &kept), kept) }
-    let output = GradMode.with(false) { primitive.forward(inputs, keeping: &kept) }
-    return (record(primitive, inputs, output, kept, site), kept)
+    func run() -> (output: Tensor, kept: [Tensor]) {
+        var kept: [Tensor] = []
+        guard GradMode.isEnabled else { return (primitive.forward(inputs, keeping: &kept), kept) }
+        let output = GradMode.with(false) { primitive.forward(inputs, keeping: &kept) }
+        return (record(primitive, inputs, output, kept, site), kept)
+    }
+    return Profiler.isActive
+        ? Profiler.measure(primitive.name, "forward", inputs, site, { [$0.output] + $0.kept }, run) : run()
 }
 
 private func record(

@@ -206,7 +206,11 @@ struct Replay {
 
     private mutating func replay(_ node: Node, _ dy: Tensor) {
         if let wanted, !node.inputs.contains(where: { wanted($0.edge) }) { return }
-        let gradients = node.primitive.gradient(Saved(node: node, wanted: wanted), dy)
+        let gradients =
+            Profiler.isActive
+            ? Profiler.measure("\(node.primitive.name).backward", "backward", [dy], node.site, { $0.compactMap(\.self) }) {
+                node.primitive.gradient(Saved(node: node, wanted: wanted), dy)
+            } : node.primitive.gradient(Saved(node: node, wanted: wanted), dy)
         if Anomaly.isEnabled { Anomaly.check(gradients, of: node) }
         if !retainGraph { node.release() }
         for index in gradients.indices {

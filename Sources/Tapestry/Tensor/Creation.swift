@@ -136,7 +136,7 @@ extension Tensor {
     /// The elements in row-major order, converted to `T`.
     public func array<T: TensorElement>(_: T.Type = T.self) -> [T] {
         let plain = dtype == T.dtype ? packed() : detach().to(T.dtype).packed()
-        return Array(UnsafeBufferPointer(start: plain.pointer(as: T.self), count: count))
+        return withExtendedLifetime(plain) { Array(UnsafeBufferPointer(start: plain.pointer(as: T.self), count: count)) }
     }
 
     /// The only element, converted to `T`. Traps if there is another number of them. Mirrors `Tensor.item()`.
