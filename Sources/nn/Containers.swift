@@ -33,7 +33,33 @@ public final class Sequential: Module, ExpressibleByArrayLiteral {
     public var count: Int { layers.count }
 
     public override var members: [(name: String, member: Member)] { zip(names, layers).map { ($0, .module($1)) } }
-    public override func forward(_ x: Tensor) -> Tensor { layers.reduce(x) { $1($0) } }
+
+    /// Runs the modules one after another. Where nobody can see it (no hooks), a ReLU before max pooling runs behind it,
+    /// on fewer elements, and one behind a convolution in the convolution's own pass: `max` and ReLU commute, so that
+    /// values and gradients are the same.
+    public override func forward(_ x: Tensor) -> Tensor {
+        var x = x
+        var index = 0
+        while index < layers.count {
+            let next = unobserved(index + 1)
+            if let relu = unobserved(index) as? ReLU, let pool = next as? MaxPool2d {
+                x = relu(pool(x))
+                index += 2
+            } else if let convolution = unobserved(index) as? Conv2d, next is ReLU, !(unobserved(index + 2) is MaxPool2d) {
+                x = convolution.forward(x, relu: true)
+                index += 2
+            } else {
+                x = layers[index](x)
+                index += 1
+            }
+        }
+        return x
+    }
+
+    /// The module at a place, if there is one and nobody watches it.
+    private func unobserved(_ index: Int) -> Module? {
+        index < layers.count && layers[index].hooks == nil ? layers[index] : nil
+    }
 }
 
 /// A list of modules that a model calls as it likes; their names are their places. Lists grow and change as arrays do.

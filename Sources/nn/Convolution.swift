@@ -74,13 +74,17 @@ public final class Conv2d: Module {
             biasLength: bias ? outChannels : nil)
     }
 
-    public override func forward(_ x: Tensor) -> Tensor {
+    public override func forward(_ x: Tensor) -> Tensor { forward(x, relu: false) }
+
+    /// The same, then ReLU if asked, in the same pass over memory.
+    func forward(_ x: Tensor, relu: Bool) -> Tensor {
         if paddingMode == .constant {
-            return F.conv2d(x, weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+            return Tensor.conv2d(
+                x, weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups, relu: relu)
         }
-        return F.conv2d(
+        return Tensor.conv2d(
             x.pad(padding.sides(kernel: kernelSize, dilation: dilation), mode: paddingMode), weight, bias: bias,
-            stride: stride, dilation: dilation, groups: groups)
+            stride: stride, dilation: dilation, groups: groups, relu: relu)
     }
     public override func multiplyAdds(_ inputs: [Tensor], _ outputs: [Tensor]) -> Int {
         outputs[0].count * weight.count / max(1, outChannels)

@@ -11,7 +11,7 @@ private func epochs(_ count: Int, _ loader: DataLoader) -> [[[Int]]] {
     (0..<count).map { _ in loader.map { $0.1.array(Int.self) } }
 }
 
-@Suite struct DataLoaderTests {
+@Suite(.ownGenerator) struct DataLoaderTests {
     /// In a process of its own: here other tests draw from the default generator at the same time.
     @Test func theDefaultGeneratorShufflesAsTorchs() async {
         await #expect(processExitsWith: .success) {

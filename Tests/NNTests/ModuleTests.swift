@@ -17,7 +17,7 @@ private final class Statistics: nn.Module {
     override func forward(_ x: Tensor) -> Tensor { (x - runningMean) * weight }
 }
 
-@Suite struct ModuleTests {
+@Suite(.ownGenerator) struct ModuleTests {
     @Test func parametersHaveTorchsNames() {
         #expect(
             CNN().namedParameters().map(\.name) == [

@@ -101,7 +101,7 @@ private let settings = [
 ]
 
 /// Each in a process of its own: the runs draw from the default generator, which other tests draw from too.
-@Suite struct CheckpointTests {
+@Suite(.ownGenerator) struct CheckpointTests {
     @Test func twoEpochsAreOneAndAStopAndOne() async {
         await #expect(processExitsWith: .success) {
             for setting in settings {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tapestry
 
-@Suite struct TensorTests {
+@Suite(.ownGenerator) struct TensorTests {
     @Test func viewsShareMemoryAndCopiesDoNot() {
         let x = Tensor.arange(6).reshape(2, 3)
         let view = x.transpose(0, 1)

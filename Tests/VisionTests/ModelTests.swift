@@ -39,7 +39,7 @@ private let small: [(name: String, size: [Int], make: @Sendable () -> nn.Module)
 ]
 
 /// One model after the other: the largest takes half a gigabyte.
-@Suite(.serialized) struct ModelTests {
+@Suite(.ownGenerator) struct ModelTests {
     private let references = try! loadSafetensors(from: resource("models.safetensors"))
 
     @Test(arguments: published.indices) func keysShapesAndCountsAreTorchvisions(_ index: Int) throws {

@@ -1,10 +1,11 @@
 // 2-d convolution by the direct kernels, and its two gradients, each a primitive with gradients of its own.
 import Kernels
 
-/// `y = x ⋆ w + bias`; x [N, C, H, W], w [O, C / groups, KH, KW].
+/// `y = x ⋆ w + bias`, then ReLU if asked; x [N, C, H, W], w [O, C / groups, KH, KW].
 struct Conv2d: Primitive {
     let geometry: ConvolutionShape
-    var saves: Saves { [.input0, .input1] }
+    var relu = false
+    var saves: Saves { relu ? [.input0, .input1, .output] : [.input0, .input1] }
 
     func forward(_ x: [Tensor]) -> Tensor {
         let y = Tensor(
@@ -14,12 +15,13 @@ struct Conv2d: Primitive {
         Profiler.count(operations: 2 * geometry.multiplications)
         withPacked(x[0], x[1]) { x, w in
             Engine.kernels(y.dtype).convolutionForward(
-                geometry, x, w, bias.map { UnsafeRawPointer($0.pointer) }, false, y.pointer)
+                geometry, x, w, bias.map { UnsafeRawPointer($0.pointer) }, relu, y.pointer)
         }
         return y
     }
 
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
+        let dy = relu ? ReluGradient()(dy, saved.y.detach(), at: nil) : dy
         let dx = saved.needs(0) ? Conv2dInputGradient(geometry: geometry)(dy, saved.input(1), at: nil) : nil
         let hasBias = saved.node.inputs.count > 2
         if hasBias, !GradMode.isEnabled, saved.needs(1), saved.needs(2) {
@@ -137,16 +139,16 @@ public enum Padding: Sendable, Equatable, ExpressibleByIntegerLiteral, Expressib
 
 extension Tensor {
     /// 2-d convolution: input [N, C, H, W] or [C, H, W], weight [O, C / groups, KH, KW], bias [O]; the result is
-    /// [N, O, H′, W′] with `H′ = (H + 2P − D(KH − 1) − 1) / S + 1`. Mirrors `torch.nn.functional.conv2d`.
+    /// [N, O, H′, W′] with `H′ = (H + 2P − D(KH − 1) − 1) / S + 1`; with `relu`, max(·, 0) of it, in the same pass. Mirrors `torch.nn.functional.conv2d`.
     public static func conv2d(
         _ input: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Pair = 1, padding: Padding = 0,
-        dilation: Pair = 1, groups: Int = 1, file: StaticString = #fileID, line: UInt = #line
+        dilation: Pair = 1, groups: Int = 1, relu: Bool = false, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         let site = SourceSite(file, line)
         if input.rank == 3 {
             let y = conv2d(
                 input.unsqueeze(0), weight, bias: bias, stride: stride, padding: padding, dilation: dilation,
-                groups: groups, file: file, line: line)
+                groups: groups, relu: relu, file: file, line: line)
             return y.squeeze(0)
         }
         require(
@@ -182,6 +184,6 @@ extension Tensor {
         require(
             geometry.outHeight > 0 && geometry.outWidth > 0,
             "conv2d: the kernel \(weight.shape) does not fit the padded input \(input.shape)", site)
-        return record(Conv2d(geometry: geometry), [input, weight] + (bias.map { [$0] } ?? []), at: site)
+        return record(Conv2d(geometry: geometry, relu: relu), [input, weight] + (bias.map { [$0] } ?? []), at: site)
     }
 }

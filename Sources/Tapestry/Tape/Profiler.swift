@@ -23,7 +23,6 @@ public struct Profile: Sendable, CustomStringConvertible {
     struct Event: Sendable {
         let name, category, shapes: String
         let site: SourceSite?
-        let thread: Int
         let start, seconds, selfSeconds: Double
         let operations, bytes: Int
     }
@@ -49,7 +48,7 @@ public struct Profile: Sendable, CustomStringConvertible {
         let width = max(10, entries.map(\.name.count).max() ?? 0)
         func left(_ text: String) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
         func right(_ text: String, _ width: Int = 10) -> String {
-            String(repeating: " ", count: max(1, width - text.count)) + text
+            String(repeating: " ", count: max(0, width - text.count)) + text
         }
         func number(_ value: Double, _ decimals: Int) -> String { String(format: "%.\(decimals)f", value) }
         var lines = [
@@ -65,7 +64,7 @@ public struct Profile: Sendable, CustomStringConvertible {
         let inside = entries.reduce(0) { $0 + $1.selfSeconds }
         lines.append(
             left("all ops") + right("\(events.count)") + right(number(seconds * 1000, 3)) + right(number(inside * 1000, 3))
-                + right(number(inside / seconds * 100, 1) + " %"))
+                + right(number(inside / seconds * 100, 1) + " %") + right("") + right(""))
         return lines.joined(separator: "\n")
     }
 
@@ -77,7 +76,7 @@ public struct Profile: Sendable, CustomStringConvertible {
                 let name, cat: String
                 let ph = "X"
                 let pid = 1
-                let tid: Int
+                let tid = 1
                 let ts, dur: Double
                 let args: [String: String]
             }
@@ -90,7 +89,7 @@ public struct Profile: Sendable, CustomStringConvertible {
                 if event.operations > 0 { details["operations"] = "\(event.operations)" }
                 if let site = event.site { details["source"] = site.description }
                 return Trace.Event(
-                    name: event.name, cat: event.category, tid: event.thread, ts: event.start * 1e6,
+                    name: event.name, cat: event.category, ts: event.start * 1e6,
                     dur: event.seconds * 1e6, args: details)
             })
         let encoder = JSONEncoder()
@@ -100,65 +99,52 @@ public struct Profile: Sendable, CustomStringConvertible {
     }
 }
 
-/// Runs `body`, times every op in it (on any thread), prints the table if `printing`, and returns the figures.
-/// Mirrors `torch.profiler.profile`. Profiles do not nest: inside another one this only runs `body`, and its table is empty.
+/// Runs `body`, times every op in it that this thread runs (kernels may use others), prints the table if `printing`, and
+/// returns the figures. Inside another profile it takes the ops away from that one. Mirrors `torch.profiler.profile`.
 ///
 ///     try profile { model(x).sum().backward() }.writeChromeTrace(to: "trace.json")
 @discardableResult
 public func profile(printing: Bool = true, _ body: () throws -> Void) rethrows -> Profile {
-    let isOuter = Profiler.begin()
-    let start = Profiler.now
-    do {
-        try body()
-    } catch {
-        if isOuter { _ = Profiler.end() }
-        throw error
-    }
-    let seconds = Profiler.now - start
-    let result = Profile(seconds: seconds, events: isOuter ? Profiler.end() : [])
+    let recorder = Profiler.Recorder()
+    try Profiler.with(recorder, body)
+    let result = Profile(seconds: Profiler.now - recorder.start, events: recorder.events.sorted { $0.start < $1.start })
     if printing { print(result) }
     return result
 }
 
 /// Where running ops report to.
 enum Profiler {
-    private static let active = Atomic<Bool>(false)
-    private static let state = Mutex(State())
-
-    private struct State {
-        var start = 0.0
+    /// What one profile has seen so far. Used by one thread only.
+    final class Recorder {
+        let start = Profiler.now
         var events: [Profile.Event] = []
-        /// The ops that are running, by thread.
-        var running: [UInt: [Frame]] = [:]
-        /// Threads in order of appearance: small numbers for the trace.
-        var threads: [UInt: Int] = [:]
+        /// The ops that are running, the innermost last.
+        var running: [Frame] = []
     }
 
     /// An op that is running.
-    private struct Frame {
+    struct Frame {
         var innerSeconds = 0.0
         var operations = 0
     }
 
-    /// Whether ops are being timed: all that they pay for when they are not.
+    /// How many profiles are running, in all threads: all that ops look at when there is none.
+    private static let count = Atomic<Int>(0)
+    @TaskLocal private static var recorder: Unchecked?
+
+    /// Safe: a task-local value is seen by the thread that set it, and by no other before it is taken back.
+    private struct Unchecked: @unchecked Sendable { let recorder: Recorder }
+
+    /// Whether ops of this thread are being timed.
     @inline(__always)
-    static var isActive: Bool { active.load(ordering: .relaxed) }
+    static var isActive: Bool { count.load(ordering: .relaxed) > 0 && recorder != nil }
 
     static var now: Double { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
 
-    /// Starts; false if a profile is running already.
-    static func begin() -> Bool {
-        guard active.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else { return false }
-        state.withLock { $0 = State(start: now) }
-        return true
-    }
-
-    static func end() -> [Profile.Event] {
-        active.store(false, ordering: .relaxed)
-        return state.withLock { state in
-            defer { state = State() }
-            return state.events.sorted { $0.start < $1.start }
-        }
+    static func with(_ recorder: Recorder, _ body: () throws -> Void) rethrows {
+        count.wrappingAdd(1, ordering: .relaxed)
+        defer { count.wrappingSubtract(1, ordering: .relaxed) }
+        try $recorder.withValue(Unchecked(recorder: recorder), operation: body)
     }
 
     /// Times `body` as a run of an op.
@@ -166,45 +152,25 @@ enum Profiler {
         _ name: String, _ category: String, _ inputs: [Tensor], _ site: SourceSite?, _ outputs: (Result) -> [Tensor],
         _ body: () -> Result
     ) -> Result {
-        let thread = UInt(bitPattern: Int(truncatingIfNeeded: threadIdentifier))
-        state.withLock { $0.running[thread, default: []].append(Frame()) }
+        guard let recorder = recorder?.recorder else { return body() }
+        recorder.running.append(Frame())
         let start = now
         let result = body()
         let seconds = now - start
+        let frame = recorder.running.removeLast()
+        if let outer = recorder.running.indices.last { recorder.running[outer].innerSeconds += seconds }
         let outputs = outputs(result)
-        let bytes = (inputs + outputs).reduce(0) { $0 + $1.count * $1.dtype.size }
-        let shapes = "\(inputs.map(\.shape)) → \(outputs.map(\.shape))"
-        state.withLock { state in
-            guard let frame = state.running[thread]?.popLast() else { return }
-            if let outer = state.running[thread]?.indices.last {
-                state.running[thread]![outer].innerSeconds += seconds
-            }
-            let number = state.threads[thread] ?? state.threads.count + 1
-            state.threads[thread] = number
-            state.events.append(
-                Profile.Event(
-                    name: name, category: category, shapes: shapes, site: site, thread: number, start: start - state.start,
-                    seconds: seconds, selfSeconds: max(0, seconds - frame.innerSeconds), operations: frame.operations,
-                    bytes: bytes))
-        }
+        recorder.events.append(
+            Profile.Event(
+                name: name, category: category, shapes: "\(inputs.map(\.shape)) → \(outputs.map(\.shape))", site: site,
+                start: start - recorder.start, seconds: seconds, selfSeconds: max(0, seconds - frame.innerSeconds),
+                operations: frame.operations, bytes: (inputs + outputs).reduce(0) { $0 + $1.count * $1.dtype.size }))
         return result
     }
 
     /// Adds floating-point operations to the op that is running on this thread.
     static func count(operations: Int) {
-        guard isActive else { return }
-        let thread = UInt(bitPattern: Int(truncatingIfNeeded: threadIdentifier))
-        state.withLock { state in
-            guard let last = state.running[thread]?.indices.last else { return }
-            state.running[thread]![last].operations += operations
-        }
-    }
-
-    private static var threadIdentifier: UInt64 {
-        #if canImport(Darwin)
-            UInt64(UInt(bitPattern: pthread_self()))
-        #else
-            UInt64(pthread_self())
-        #endif
+        guard isActive, let recorder = recorder?.recorder, let last = recorder.running.indices.last else { return }
+        recorder.running[last].operations += operations
     }
 }

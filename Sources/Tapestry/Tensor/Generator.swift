@@ -6,8 +6,12 @@ import Synchronization
 ///
 /// Thread safe: every call draws as one.
 public final class Generator: Sendable {
-    /// The generator that functions use when none is given.
-    public static let `default` = Generator(seed: 67_280_421_310_721)
+    /// The generator that functions use when none is given: one for the whole process, but inside `forkRNG`.
+    public static var `default`: Generator { forked ?? shared }
+    private static let shared = Generator(seed: 67_280_421_310_721)
+
+    /// What takes its place in a task or a call.
+    @TaskLocal package static var forked: Generator?
 
     /// All that the next numbers depend on; can be kept and set again.
     public struct State: Sendable, Equatable {
@@ -55,6 +59,15 @@ public final class Generator: Sendable {
 
     /// A random order of `0..<count`. Mirrors `torch.randperm`.
     public func permutation(_ count: Int) -> [Int] { draw { $0.permutation(count) } }
+}
+
+/// Runs `body` with a default generator of its own, which starts where the present one stands or from `seed`: what is
+/// drawn inside changes nothing outside, nor do other threads change what is drawn inside. Mirrors `torch.random.fork_rng`.
+@discardableResult
+public func forkRNG<Result>(seed: UInt64? = nil, _ body: () throws -> Result) rethrows -> Result {
+    let generator = Generator(seed: seed ?? 0)
+    if seed == nil { generator.state = Generator.default.state }
+    return try Generator.$forked.withValue(generator, operation: body)
 }
 
 /// Starts the default generator from a seed. Mirrors `torch.manual_seed`.

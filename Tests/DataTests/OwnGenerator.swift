@@ -1,0 +1,18 @@
+// Random numbers of tests that run at the same time.
+import Tapestry
+import Testing
+
+/// Gives each test a default generator of its own, so that tests that run at the same time draw apart.
+struct OwnGenerator: SuiteTrait, TestTrait, TestScoping {
+    let isRecursive = true
+
+    func provideScope(
+        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+    ) async throws {
+        try await Tapestry.Generator.$forked.withValue(Tapestry.Generator(seed: 0), operation: function)
+    }
+}
+
+extension Trait where Self == OwnGenerator {
+    static var ownGenerator: OwnGenerator { OwnGenerator() }
+}
