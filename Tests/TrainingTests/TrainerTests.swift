@@ -47,11 +47,7 @@ private final class Recorder: Callback {
     func didTrain(_ trainer: Trainer) { events.append("done") }
 }
 
-<<<<<<< HEAD
-@Suite struct TrainerTests {
-=======
 @Suite(.ownGenerator) struct TrainerTests {
->>>>>>> 07cb1f7 (Sequential runs ReLU behind max pooling or inside the convolution where nobody sees it; forkRNG; profiles of one thread)
     private let data = Clouds.dataset(96, seed: 1)
 
     @Test func fitLearnsAndEvaluateAgreesWithPredict() throws {

@@ -126,7 +126,7 @@ private let random: [(name: String, make: @Sendable (Tapestry.Generator) -> any 
     ),
 ]
 
-@Suite struct TransformTests {
+@Suite(.ownGenerator) struct TransformTests {
     private let references = try! loadSafetensors(from: resource("transforms.safetensors"))
 
     private func image(_ shape: [Int]) -> Tensor {
