@@ -12,6 +12,13 @@ extension transforms {
             (self.p, self.generator) = (p, generator)
         }
         func transformed(_ image: Tensor) -> Tensor { generator.chance(p) ? functional.hflip(image) : image }
+        func transformed(batch images: Tensor) -> Tensor {
+            let extent = ImageExtent("RandomHorizontalFlip", images, SourceSite(#fileID, #line))
+            let (kept, mirrored) = (PixelTable(extent), PixelTable(extent, mirrorsColumns: true))
+            return remapped(images, extent, to: Pair(extent.height, extent.width)) { _ in
+                generator.chance(p) ? mirrored : kept
+            }
+        }
     }
 
     /// Top and bottom exchanged with probability `p`. Mirrors `torchvision.transforms.RandomVerticalFlip`.
@@ -23,6 +30,13 @@ extension transforms {
             (self.p, self.generator) = (p, generator)
         }
         func transformed(_ image: Tensor) -> Tensor { generator.chance(p) ? functional.vflip(image) : image }
+        func transformed(batch images: Tensor) -> Tensor {
+            let extent = ImageExtent("RandomVerticalFlip", images, SourceSite(#fileID, #line))
+            let (kept, mirrored) = (PixelTable(extent), PixelTable(extent, mirrorsRows: true))
+            return remapped(images, extent, to: Pair(extent.height, extent.width)) { _ in
+                generator.chance(p) ? mirrored : kept
+            }
+        }
     }
 
     /// A part of a given size, anywhere in the padded image. Mirrors `torchvision.transforms.RandomCrop`.
@@ -45,25 +59,31 @@ extension transforms {
             (self.fill, self.paddingMode, self.generator) = (fill, paddingMode, generator)
         }
 
-        func transformed(_ image: Tensor) -> Tensor {
-            var image = image
+        func transformed(_ image: Tensor) -> Tensor { cut(image) }
+        func transformed(batch images: Tensor) -> Tensor { cut(images) }
+
+        /// A part of an image, or of each of a batch.
+        private func cut(_ images: Tensor) -> Tensor {
+            var images = images
             func pad(_ borders: Borders) {
-                image = functional.pad(image, borders, fill: fill, paddingMode: paddingMode)
+                images = functional.pad(images, borders, fill: fill, paddingMode: paddingMode)
             }
             if let padding { pad(padding) }
             if padIfNeeded {
-                let missing = (height: size.height - image.shape[1], width: size.width - image.shape[2])
+                let missing = (height: size.height - images.size(-2), width: size.width - images.size(-1))
                 if missing.width > 0 { pad(Borders(left: missing.width, right: missing.width)) }
                 if missing.height > 0 { pad(Borders(top: missing.height, bottom: missing.height)) }
             }
-            let (height, width) = (image.shape[1], image.shape[2])
+            let extent = ImageExtent("RandomCrop", images, SourceSite(#fileID, #line))
+            let (restY, restX) = (extent.height - size.height, extent.width - size.width)
             require(
-                size.height <= height && size.width <= width,
-                "RandomCrop: \(size) is larger than the image, \(height) × \(width)", nil)
-            if size == Pair(height, width) { return image }
-            let top = generator.index(below: height - size.height + 1)
-            let left = generator.index(below: width - size.width + 1)
-            return functional.crop(image, top: top, left: left, height: size.height, width: size.width)
+                restY >= 0 && restX >= 0,
+                "RandomCrop: \(size) is larger than the image, \(extent.height) × \(extent.width)", nil)
+            if restY == 0, restX == 0 { return images }
+            return remapped(images, extent, to: size) { _ in
+                let top = generator.index(below: restY + 1)
+                return PixelTable(extent, top: top, left: generator.index(below: restX + 1), size: size)
+            }
         }
     }
 

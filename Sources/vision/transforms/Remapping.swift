@@ -35,19 +35,60 @@ func emptyImage(like image: Tensor, _ height: Int, _ width: Int) -> Tensor {
 /// A tensor as plain memory, off the tape.
 func plain(_ image: Tensor) -> Tensor { image.detach().contiguous() }
 
-/// `result[y, x] = image[rows[y], columns[x]]` in every plane; `fill` where an index is −1.
-func remapped(_ image: Tensor, _ extent: ImageExtent, rows: [Int], columns: [Int], fill: Double = 0) -> Tensor {
+/// Where the pixels of a plane come from: `result[y, x] = plane[rows[y], columns[x]]`, filling where an index is −1.
+struct PixelTable {
+    let rows, columns: [Int]
+    /// Columns are mostly filling, then a run of neighbours forwards or backwards, then filling: its place, length and
+    /// step; nil where they are not.
+    fileprivate let run: (lead: Int, count: Int, step: Int)?
+
+    init(rows: [Int], columns: [Int]) {
+        (self.rows, self.columns) = (rows, columns)
+        let lead = columns.firstIndex { $0 >= 0 } ?? columns.count
+        let places = columns[lead...].prefix { $0 >= 0 }
+        let step = places.count > 1 ? places[lead + 1] - places[lead] : 1
+        let isRun =
+            abs(step) == 1 && !columns[places.endIndex...].contains { $0 >= 0 }
+            && places.indices.allSatisfy { places[$0] == places[lead] + ($0 - lead) * step }
+        run = isRun ? (lead, places.count, step) : nil
+    }
+
+    /// The whole plane, mirrored or not.
+    init(_ extent: ImageExtent, mirrorsColumns: Bool = false, mirrorsRows: Bool = false) {
+        let (rows, columns) = (0..<extent.height, 0..<extent.width)
+        self.init(
+            rows: mirrorsRows ? rows.reversed() : Array(rows),
+            columns: mirrorsColumns ? columns.reversed() : Array(columns))
+    }
+
+    /// A part, with filling where it lies outside.
+    init(_ extent: ImageExtent, top: Int, left: Int, size: Pair) {
+        self.init(
+            rows: (top..<top + size.height).map { (0..<extent.height).contains($0) ? $0 : -1 },
+            columns: (left..<left + size.width).map { (0..<extent.width).contains($0) ? $0 : -1 })
+    }
+}
+
+/// Every plane through a table.
+func remapped(_ image: Tensor, _ extent: ImageExtent, _ table: PixelTable, fill: Double = 0) -> Tensor {
+    remapped(image, extent, to: Pair(table.rows.count, table.columns.count), fill: fill) { _ in table }
+}
+
+/// The planes of each image through its table; all tables are of the same size.
+func remapped(
+    _ image: Tensor, _ extent: ImageExtent, to size: Pair, fill: Double = 0, table: (_ image: Int) -> PixelTable
+) -> Tensor {
     let source = plain(image)
-    let result = emptyImage(like: source, rows.count, columns.count)
+    let result = emptyImage(like: source, size.height, size.width)
     // The kernel is generic over the element; both kinds are named here, so that both are compiled as such.
     if image.dtype == .float32 {
         source.withElements(as: Float.self) { from in
-            result.withElements(as: Float.self) { to in remap(from, to, extent, rows, columns, Float(fill)) }
+            result.withElements(as: Float.self) { to in remap(from, to, extent, size, Float(fill), table) }
         }
     } else {
         source.withElements(as: UInt8.self) { from in
             result.withElements(as: UInt8.self) { to in
-                remap(from, to, extent, rows, columns, UInt8(max(0, min(255, fill))))
+                remap(from, to, extent, size, UInt8(max(0, min(255, fill))), table)
             }
         }
     }
@@ -56,36 +97,33 @@ func remapped(_ image: Tensor, _ extent: ImageExtent, rows: [Int], columns: [Int
 
 private func remap<Element>(
     _ source: UnsafeMutableBufferPointer<Element>, _ target: UnsafeMutableBufferPointer<Element>,
-    _ extent: ImageExtent, _ rows: [Int], _ columns: [Int], _ fill: Element
+    _ extent: ImageExtent, _ size: Pair, _ fill: Element, _ table: (Int) -> PixelTable
 ) {
-    guard var line = target.baseAddress, let start = source.baseAddress else { return }
-    // Columns are mostly a run, forwards or backwards, with filling before and behind.
-    let lead = columns.firstIndex { $0 >= 0 } ?? columns.count
-    let run = columns[lead...].prefix { $0 >= 0 }
-    let step = run.count > 1 ? run[lead + 1] - run[lead] : 1
-    let isRun =
-        abs(step) == 1 && !columns[run.endIndex...].contains { $0 >= 0 }
-        && run.indices.allSatisfy { run[$0] == run[lead] + ($0 - lead) * step }
-    columns.withUnsafeBufferPointer { columns in
-        for plane in 0..<extent.planes {
-            for row in rows {
-                let from = start + (plane * extent.height + max(0, row)) * extent.width
+    guard var line = target.baseAddress, var plane = source.baseAddress else { return }
+    for image in 0..<extent.planes / extent.channels {
+        let table = table(image)
+        for _ in 0..<extent.channels {
+            for row in table.rows {
+                let from = plane + max(0, row) * extent.width
                 if row < 0 {
-                    line.update(repeating: fill, count: columns.count)
-                } else if isRun {
-                    line.update(repeating: fill, count: lead)
-                    let (to, first) = (line + lead, run.isEmpty ? from : from + columns[lead])
-                    if step == 1 {
+                    line.update(repeating: fill, count: size.width)
+                } else if let run = table.run {
+                    line.update(repeating: fill, count: run.lead)
+                    let (to, first) = (line + run.lead, run.count > 0 ? from + table.columns[run.lead] : from)
+                    if run.step == 1 {
                         to.update(from: first, count: run.count)
                     } else {
                         for x in 0..<run.count { to[x] = first[-x] }
                     }
-                    (to + run.count).update(repeating: fill, count: columns.count - lead - run.count)
+                    (to + run.count).update(repeating: fill, count: size.width - run.lead - run.count)
                 } else {
-                    for x in 0..<columns.count { line[x] = columns[x] < 0 ? fill : from[columns[x]] }
+                    table.columns.withUnsafeBufferPointer { columns in
+                        for x in 0..<size.width { line[x] = columns[x] < 0 ? fill : from[columns[x]] }
+                    }
                 }
-                line += columns.count
+                line += size.width
             }
+            plane += extent.area
         }
     }
 }
@@ -94,15 +132,13 @@ extension transforms.functional {
     /// Left and right exchanged. Mirrors `functional.hflip`.
     public static func hflip(_ image: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         let extent = ImageExtent("hflip", image, SourceSite(file, line))
-        return remapped(
-            image, extent, rows: Array(0..<extent.height), columns: Array((0..<extent.width).reversed()))
+        return remapped(image, extent, PixelTable(extent, mirrorsColumns: true))
     }
 
     /// Top and bottom exchanged. Mirrors `functional.vflip`.
     public static func vflip(_ image: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         let extent = ImageExtent("vflip", image, SourceSite(file, line))
-        return remapped(
-            image, extent, rows: Array((0..<extent.height).reversed()), columns: Array(0..<extent.width))
+        return remapped(image, extent, PixelTable(extent, mirrorsRows: true))
     }
 
     /// The part with its upper left corner at row `top` and column `left`; zeros where it lies outside. Mirrors
@@ -114,9 +150,7 @@ extension transforms.functional {
         let site = SourceSite(file, line)
         let extent = ImageExtent("crop", image, site)
         require(height > 0 && width > 0, "crop: the size \(height) × \(width) is not positive", site)
-        return remapped(
-            image, extent, rows: (top..<top + height).map { (0..<extent.height).contains($0) ? $0 : -1 },
-            columns: (left..<left + width).map { (0..<extent.width).contains($0) ? $0 : -1 })
+        return remapped(image, extent, PixelTable(extent, top: top, left: left, size: Pair(height, width)))
     }
 
     /// The middle part; zeros around an image that is too small. Mirrors `functional.center_crop`.
@@ -160,9 +194,10 @@ extension transforms.functional {
                 }
             }
         }
-        return remapped(
-            image, extent, rows: table(extent.height, padding.top, padding.bottom),
-            columns: table(extent.width, padding.left, padding.right), fill: fill)
+        let table = PixelTable(
+            rows: table(extent.height, padding.top, padding.bottom),
+            columns: table(extent.width, padding.left, padding.right))
+        return remapped(image, extent, table, fill: fill)
     }
 
     /// A rectangle overwritten with a value for all channels, or one for each, or with a tensor that broadcasts to

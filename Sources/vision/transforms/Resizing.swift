@@ -20,8 +20,9 @@ extension transforms.functional {
                 let scale = Float(length) / Float(wanted)
                 return (0..<wanted).map { min(length - 1, Int((Float($0) + offset) * scale)) }
             }
-            return remapped(
-                image, extent, rows: table(extent.height, size.height), columns: table(extent.width, size.width))
+            let places = PixelTable(
+                rows: table(extent.height, size.height), columns: table(extent.width, size.width))
+            return remapped(image, extent, places)
         case .bilinear:
             if size == Pair(extent.height, extent.width) { return plain(image) }
             let rows = Taps(extent.height, size.height, antialias: antialias)

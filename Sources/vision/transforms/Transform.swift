@@ -30,11 +30,16 @@ extension Transform {
 protocol RandomTransform: Transform {
     /// Transforms one image [C, H, W].
     func transformed(_ image: Tensor) -> Tensor
+    /// Transforms the images of a batch [N, C, H, W] with the same draws as one by one; some do it at once.
+    func transformed(batch images: Tensor) -> Tensor
 }
 
 extension RandomTransform {
     public var isRandom: Bool { true }
-    public func callAsFunction(_ images: Tensor) -> Tensor { eachImage(of: images, transformed) }
+    public func callAsFunction(_ images: Tensor) -> Tensor {
+        images.rank == 4 ? transformed(batch: images) : eachImage(of: images) { transformed($0) }
+    }
+    func transformed(batch images: Tensor) -> Tensor { eachImage(of: images) { transformed($0) } }
 }
 
 extension transforms {
@@ -54,7 +59,11 @@ extension transforms {
                 let last = transforms.lastIndex(where: { $0.isRandom })
             else { return transforms.reduce(images) { $1($0) } }
             let prepared = transforms[..<first].reduce(images) { $1($0) }
-            let drawn = eachImage(of: prepared) { image in transforms[first...last].reduce(image) { $1($0) } }
+            // A single random transform draws image by image by itself, and may be faster at it.
+            let drawn =
+                first == last
+                ? transforms[first](prepared)
+                : eachImage(of: prepared) { image in transforms[first...last].reduce(image) { $1($0) } }
             return transforms[(last + 1)...].reduce(drawn) { $1($0) }
         }
     }
