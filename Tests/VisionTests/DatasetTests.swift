@@ -170,6 +170,37 @@ import data
         try rejects(tar([("other/a", bytes(5))]), "has no folder set")
     }
 
+    // MARK: Any damage
+
+    @Test func cutAndChangedFilesThrowOrRead() throws {
+        let generator = Tapestry.Generator(seed: 21)
+        func draw(_ range: Int) -> Int { Int(generator.random64() % UInt64(range)) }
+        func damaged(_ good: [UInt8], _ headers: Int) -> [UInt8] {
+            var bytes = good
+            // Mostly where the format has its numbers.
+            for _ in 0...draw(3) { bytes[draw(draw(4) == 0 ? bytes.count : headers)] = UInt8(draw(256)) }
+            return draw(3) == 0 ? Array(bytes.prefix(draw(bytes.count))) : bytes
+        }
+        func readsOrThrows(_ body: () throws -> Void) {
+            do { try body() } catch { #expect(error is FileError, "\(error)") }
+        }
+        let digits = idx([1, 2, 3])
+        let photographs = [UInt8(1)] + bytes(3072) + [2] + bytes(3072)
+        let archive = tar([("set/a", bytes(300)), ("set/b/c", bytes(700))])
+        for round in 0..<70 {
+            try write(damaged(digits.images, 16), "train-images-idx3-ubyte")
+            try write(damaged(digits.labels, 11), "train-labels-idx1-ubyte")
+            readsOrThrows { _ = try vision.datasets.FashionMNIST(root: folder.root) }
+            try write(damaged(photographs, 1), "test_batch.bin")
+            readsOrThrows { _ = try vision.datasets.CIFAR10(root: folder.root, train: false) }
+            try write(damaged(archive, 512), "archive.tar")
+            let root = folder.path("out\(round)")
+            try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+            readsOrThrows { try unpackTar(folder.path("archive.tar"), folder: "set", into: root) }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root).allSatisfy { $0 == "set" })
+        }
+    }
+
     // MARK: Folders of images
 
     @Test func foldersAreClasses() throws {
