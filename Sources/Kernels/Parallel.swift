@@ -1,6 +1,13 @@
 // Parallel loops. Work is cut by shape, never by thread count: a caller says how many chunks there are, and
 // which thread runs a chunk changes nothing in the result, so any number of threads gives bitwise the same.
 import Dispatch
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 import Synchronization
 
 /// Splits loops over threads with `DispatchQueue.concurrentPerform`.
@@ -12,6 +19,22 @@ public enum Parallel {
     public static var threads: Int {
         get { max(1, threadCount.load(ordering: .relaxed)) }
         set { threadCount.store(max(1, newValue), ordering: .relaxed) }
+    }
+
+    /// A thread-local word: anything but nil means that loops stay on the thread.
+    private static let serial: pthread_key_t = {
+        var key = pthread_key_t()
+        guard pthread_key_create(&key, nil) == 0 else { fatalError("no thread-local storage left") }
+        return key
+    }()
+
+    /// Runs `body` with all loops that it starts on this thread alone, so that threads in the background leave the
+    /// others to the one that computes.
+    public static func onOneThread<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let before = pthread_getspecific(serial)
+        pthread_setspecific(serial, UnsafeRawPointer(bitPattern: 1))
+        defer { pthread_setspecific(serial, before) }
+        return try body()
     }
 
     /// Below this much work (in nanoseconds, roughly one scalar operation of a SIMD kernel each), threads cost
@@ -26,7 +49,8 @@ public enum Parallel {
     /// the program) runs on its calling thread too.
     public static func forEach(chunks: Int, work: Int, _ body: (_ worker: Int, _ chunk: Int) -> Void) {
         let workers = min(threads, chunks)
-        if workers > 1, work >= grain, busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+        if workers > 1, work >= grain, pthread_getspecific(serial) == nil,
+            busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
         {
             let next = Atomic<Int>(0)
             withoutActuallyEscaping(body) { escaping in

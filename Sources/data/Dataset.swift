@@ -2,6 +2,8 @@
 @_exported import Tapestry
 
 /// Samples by index: an input and its target, each a tensor. Mirrors `torch.utils.data.Dataset`.
+///
+/// A loader with workers calls `sample` and `batch` from several threads at a time.
 public protocol Dataset: Sendable {
     /// Number of samples.
     var count: Int { get }
@@ -12,65 +14,64 @@ public protocol Dataset: Sendable {
 }
 
 extension Dataset {
+    /// - Throws: `SampleError` naming the sample that could not be had or that has another shape than the first.
     public func batch(_ indices: [Int]) throws -> (inputs: Tensor, targets: Tensor) {
-        let samples = try indices.map { try sample($0) }
+        let samples = try indices.map { index in try naming([index]) { try sample(index) } }
+        for (index, sample) in zip(indices, samples) {
+            try naming([index]) { try requireSameShapes(samples[0], sample, as: indices[0]) }
+        }
         return (Tensor.stack(samples.map(\.input)), Tensor.stack(samples.map(\.target)))
     }
 }
 
-/// Rows of two tensors of equal length. Mirrors `torch.utils.data.TensorDataset`.
-public struct TensorDataset: Dataset {
-    public let inputs, targets: Tensor
+/// Samples one after another, as many as there are: from a stream, a pipe, a generator without an end.
+/// Mirrors `torch.utils.data.IterableDataset`.
+public protocol IterableDataset: Sendable {
+    /// Begins a pass: a function that gives the next sample each time it is called, nil after the last.
+    ///
+    /// A pass is used by one thread; with workers that is a background one.
+    func makeSamples() throws -> () throws -> (input: Tensor, target: Tensor)?
+}
 
-    /// Traps unless both tensors have as many rows.
-    public init(_ inputs: Tensor, _ targets: Tensor) {
-        precondition(
-            inputs.rank > 0 && targets.rank > 0 && inputs.shape[0] == targets.shape[0],
-            "TensorDataset: inputs \(inputs.shape) and targets \(targets.shape) differ in their number of rows")
-        (self.inputs, self.targets) = (inputs, targets)
+/// What went wrong with a sample, or with a batch of which it is not known whose fault it was.
+public struct SampleError: Error, CustomStringConvertible {
+    /// Indices in the dataset that the loader goes through.
+    public let samples: [Int]
+    /// What the dataset or the collating closure threw.
+    public let underlying: any Error
+
+    public var description: String {
+        guard samples.count != 1 else { return "sample \(samples[0]): \(underlying)" }
+        let shown = samples.prefix(8).map(String.init).joined(separator: ", ")
+        return "the batch of samples \(shown)\(samples.count > 8 ? ", …" : ""): \(underlying)"
     }
 
-    public var count: Int { inputs.shape[0] }
-    public func sample(_ index: Int) -> (input: Tensor, target: Tensor) {
-        (inputs.select(dim: 0, index: index), targets.select(dim: 0, index: index))
-    }
-    public func batch(_ indices: [Int]) -> (inputs: Tensor, targets: Tensor) {
-        let rows = Tensor(indices)
-        return (inputs.indexSelect(dim: 0, index: rows), targets.indexSelect(dim: 0, index: rows))
+    /// The same with indices of another dataset, of which this one is a part.
+    func renumbered(_ index: (Int) -> Int) -> SampleError {
+        SampleError(samples: samples.map(index), underlying: underlying)
     }
 }
 
-/// Some of another dataset's samples, in a given order. Mirrors `torch.utils.data.Subset`.
-public struct Subset: Dataset {
-    public let dataset: any Dataset
-    public let indices: [Int]
-
-    /// Traps if an index is out of range.
-    public init(_ dataset: any Dataset, indices: [Int]) {
-        precondition(
-            indices.allSatisfy { $0 >= 0 && $0 < dataset.count }, "Subset: an index is out of 0 ..< \(dataset.count)")
-        (self.dataset, self.indices) = (dataset, indices)
-    }
-
-    public var count: Int { indices.count }
-    public func sample(_ index: Int) throws -> (input: Tensor, target: Tensor) { try dataset.sample(indices[index]) }
-    public func batch(_ places: [Int]) throws -> (inputs: Tensor, targets: Tensor) {
-        try dataset.batch(places.map { indices[$0] })
+/// Runs `body`; what it throws is said to be the fault of samples, unless it says so itself.
+func naming<Result>(_ samples: [Int], _ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as SampleError { throw error } catch {
+        throw SampleError(samples: samples, underlying: error)
     }
 }
 
-/// A dataset cut at random into parts of the given lengths. Mirrors `torch.utils.data.random_split`.
-///
-/// Traps unless the lengths sum to the dataset's.
-public func randomSplit(
-    _ dataset: any Dataset, _ lengths: [Int], generator: Generator = .default
-) -> [Subset] {
-    precondition(
-        lengths.reduce(0, +) == dataset.count, "randomSplit: \(lengths) do not sum to \(dataset.count) samples")
-    let order = generator.permutation(dataset.count)
-    var start = 0
-    return lengths.map { length in
-        defer { start += length }
-        return Subset(dataset, indices: Array(order[start..<start + length]))
+/// Samples that cannot be rows of one tensor.
+private struct ShapeMismatch: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// Throws unless a sample has the shapes that the first of its batch has.
+func requireSameShapes(
+    _ first: (input: Tensor, target: Tensor), _ other: (input: Tensor, target: Tensor), as index: Int
+) throws {
+    for (part, a, b) in [("input", first.input, other.input), ("target", first.target, other.target)]
+    where a.shape != b.shape {
+        throw ShapeMismatch(
+            description: "the \(part) has shape \(b.shape), that of sample \(index) in the same batch \(a.shape); "
+                + "bring them to one shape, or give the loader a collate closure")
     }
 }

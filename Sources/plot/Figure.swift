@@ -52,7 +52,8 @@ public final class Figure {
         if !title.isEmpty {
             let (size, line) = (metrics.titleSize * 1.1, metrics.lineHeight(metrics.titleSize * 1.1))
             canvas.text(
-                metrics.fitted(title, size, to: rect.width), at: Point(x: rect.center.x, y: rect.y + line / 2), size: size,
+                metrics.fitted(title, size, to: rect.width), at: Point(x: rect.center.x, y: rect.y + line / 2),
+                size: size,
                 .black, anchor: .middle)
             rect = rect.inset(top: line + gap)
         }

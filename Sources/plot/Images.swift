@@ -107,7 +107,8 @@ struct HeatMap: Layer {
         guard showsNumbers, values.count * width <= 2500 else { return nil }
         let (metrics, cell) = (canvas.metrics, cell(frame))
         let widest = values.joined().map { metrics.textWidth(brief($0), metrics.textSize) }.max() ?? 0
-        let byWidth = (cell.width * 0.9) / max(widest, 1e-6), byHeight = cell.height / metrics.lineHeight(metrics.textSize)
+        let byWidth = (cell.width * 0.9) / max(widest, 1e-6),
+            byHeight = cell.height / metrics.lineHeight(metrics.textSize)
         let size = metrics.textSize * min(1, byWidth, byHeight)
         return size >= metrics.smallestText ? size : nil
     }

@@ -229,7 +229,8 @@ public final class Panel {
         let (height, width) = (matrix.shape[0], matrix.shape[1])
         require(
             (rows?.count ?? height) == height && (columns?.count ?? width) == width,
-            "heatMap: \(rows?.count ?? height) and \(columns?.count ?? width) names for a matrix of \(matrix.shape)", site)
+            "heatMap: \(rows?.count ?? height) and \(columns?.count ?? width) names for a matrix of \(matrix.shape)",
+            site)
         let all = matrix.numbers
         let values = (0..<height).map { Array(all[$0 * width..<($0 + 1) * width]) }
         layers.append(

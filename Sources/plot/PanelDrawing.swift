@@ -16,7 +16,9 @@ extension Panel {
         var area = labelled(inner, xAxis, yAxis, texts, metrics)
         guard area.width > 1, area.height > 1 else { return }
         let aspect = layers.lazy.compactMap(\.aspect).first
-        if let aspect, xLimits == nil, yLimits == nil { area = snapped(area.fitting(width: aspect, height: 1), metrics) }
+        if let aspect, xLimits == nil, yLimits == nil {
+            area = snapped(area.fitting(width: aspect, height: 1), metrics)
+        }
         var frame = Frame(area: area, x: xAxis, y: yAxis)
         // Where every corner is full and nobody has set the ends, the axis goes on above for the legend.
         if !goesDown, yLimits == nil, let height = missingLegendRoom(canvas, frame), height < area.height / 2 {
@@ -220,7 +222,8 @@ extension Panel {
             canvas.fill(Rect(x: left - width / 2, y: area.y, width: width, height: area.height + width), axisColor)
             canvas.fill(Rect(x: area.x, y: bottom - width / 2, width: area.width, height: width), axisColor)
         }
-        let xText = metrics.fitted(xLabel, size, to: rect.width), yText = metrics.fitted(yLabel, size, to: rect.height / metrics.turned)
+        let xText = metrics.fitted(xLabel, size, to: rect.width),
+            yText = metrics.fitted(yLabel, size, to: rect.height / metrics.turned)
         canvas.text(
             xText, at: Point(x: area.center.x, y: min(below + metrics.gap * 0.3, rect.bottom - line) + line / 2),
             size: size, textColor, anchor: .middle)

@@ -125,7 +125,8 @@ final class RasterCanvas: Canvas {
     private func blend(_ color: Color) {
         guard let area = touched else { return }
         for y in area.rows {
-            for index in y * width + area.columns.lowerBound..<y * width + area.columns.upperBound where mask[index] > 0 {
+            for index in y * width + area.columns.lowerBound..<y * width + area.columns.upperBound where mask[index] > 0
+            {
                 pixels.colors[index] = color.over(pixels.colors[index], coverage: Double(mask[index]))
                 mask[index] = 0
             }
@@ -210,6 +211,7 @@ extension Pixels {
 extension Metrics {
     /// For pictures made of pixels and for SVG, whose letters may be wider than those of the stroke font.
     static let pixels = Metrics(
-        textSize: 12, titleSize: 14, smallestText: 6, turned: 1, gap: 7, tick: 4, line: 1.8, hairline: 1, radius: 3, isFine: true,
+        textSize: 12, titleSize: 14, smallestText: 6, turned: 1, gap: 7, tick: 4, line: 1.8, hairline: 1, radius: 3,
+        isFine: true,
         lineHeight: { $0 * 1.25 }, textWidth: { StrokeFont.width($0, $1) * 1.12 })
 }

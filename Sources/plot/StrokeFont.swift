@@ -31,7 +31,8 @@ enum StrokeFont {
                 result.append(
                     stroke.map {
                         Point(
-                            x: (x + $0.x * glyph.scale) * unit, y: (capUnits / 2 - glyph.rise - $0.y * glyph.scale) * unit)
+                            x: (x + $0.x * glyph.scale) * unit,
+                            y: (capUnits / 2 - glyph.rise - $0.y * glyph.scale) * unit)
                     })
             }
             x += glyph.advance

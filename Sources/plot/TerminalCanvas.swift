@@ -113,6 +113,7 @@ final class TerminalCanvas: Canvas {
 extension Metrics {
     /// For the terminal: a letter is one unit wide and two high.
     static let characters = Metrics(
-        textSize: 2, titleSize: 2, smallestText: 2, turned: 2, gap: 1, tick: 1, line: 1, hairline: 1, radius: 0.5, isFine: false,
+        textSize: 2, titleSize: 2, smallestText: 2, turned: 2, gap: 1, tick: 1, line: 1, hairline: 1, radius: 0.5,
+        isFine: false,
         lineHeight: { _ in 2 }, textWidth: { text, _ in Double(text.count) })
 }

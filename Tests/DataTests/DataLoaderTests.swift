@@ -92,44 +92,9 @@ private func epochs(_ count: Int, _ loader: DataLoader) -> [[[Int]]] {
         #expect(seen.sorted() == Array(0..<23))
     }
 
-    @Test func aSubsetHasItsOwnOrderAndDatasetsStackTheirSamplesByDefault() throws {
-        struct Squares: Dataset {
-            let count = 7
-            func sample(_ index: Int) -> (input: Tensor, target: Tensor) {
-                (Tensor([Float(index), Float(index * index)]), Tensor(index))
-            }
-        }
-        let subset = Subset(Squares(), indices: [5, 0, 6])
-        #expect(subset.count == 3)
-        let (inputs, targets) = try subset.batch([2, 0])
-        #expect(inputs.shape == [2, 2])
-        #expect(inputs.array(Int.self) == [6, 36, 5, 25])
-        #expect(targets.array(Int.self) == [6, 5])
-        #expect(try subset.sample(1).target.item(Int.self) == 0)
-        #expect(indices(3).sample(2).target.item(Int.self) == 2)
-    }
-
-    @Test func whatADatasetThrowsCanBeCaught() throws {
-        struct Broken: Dataset {
-            struct Damage: Error {}
-            let count = 3
-            func sample(_ index: Int) throws -> (input: Tensor, target: Tensor) {
-                if index == 2 { throw Damage() }
-                return (Tensor(index), Tensor(index))
-            }
-        }
-        var batches = DataLoader(Broken(), batchSize: 2).batches()
-        #expect(try batches.next()?.1.array(Int.self) == [0, 1])
-        #expect(throws: Broken.Damage.self) { try batches.next() }
-    }
-
     @Test func mistakesEndTheProgram() async {
         await #expect(processExitsWith: .failure) {
             _ = DataLoader(TensorDataset(Tensor([1]), Tensor([1])), batchSize: 0)
-        }
-        await #expect(processExitsWith: .failure) { _ = TensorDataset(Tensor([1, 2]), Tensor([1])) }
-        await #expect(processExitsWith: .failure) {
-            _ = Subset(TensorDataset(Tensor([1]), Tensor([1])), indices: [1])
         }
     }
 }

@@ -9,7 +9,8 @@ private func labels(_ low: Double, _ high: Double, _ most: Int, _ scale: Scale =
 
 /// Ends that hardly any number can be told from, or that overflow when subtracted.
 private let oddRanges: [(Double, Double)] = [
-    (0, 0), (5, 5), (-1e300, 1e300), (-1.7e308, 1.7e308), (1e300, 1e300), (0, .leastNonzeroMagnitude), (1e-308, 2e-308), (1e16, 1e16 + 2),
+    (0, 0), (5, 5), (-1e300, 1e300), (-1.7e308, 1.7e308), (1e300, 1e300), (0, .leastNonzeroMagnitude), (1e-308, 2e-308),
+    (1e16, 1e16 + 2),
     (-3e-9, 4e12), (.leastNormalMagnitude, .greatestFiniteMagnitude), (-.infinity, .infinity), (0, .infinity),
 ]
 
@@ -84,7 +85,8 @@ private let oddRanges: [(Double, Double)] = [
 
     @Test func linesAreCutAtTheArea() throws {
         let frame = Frame(
-            area: Rect(x: 0, y: 0, width: 10, height: 10), x: Axis(.linear, limits: 0...1), y: Axis(.linear, limits: 0...1))
+            area: Rect(x: 0, y: 0, width: 10, height: 10), x: Axis(.linear, limits: 0...1),
+            y: Axis(.linear, limits: 0...1))
         let cut = try #require(frame.clipped(Point(x: -5, y: 5), Point(x: 15, y: 5)))
         #expect(cut == (Point(x: 0, y: 5), Point(x: 10, y: 5)))
         #expect(frame.clipped(Point(x: -5, y: -1), Point(x: 15, y: -1)) == nil)
@@ -108,7 +110,8 @@ private let oddRanges: [(Double, Double)] = [
 
     @Test func briefNumbersHaveAboutThreeDigits() {
         let expected: [(Double, String)] = [
-            (0, "0"), (950, "950"), (-3, "−3"), (0.12345, "0.12"), (12.345, "12.3"), (123.45, "123"), (1.5e-7, "1.5e−07"),
+            (0, "0"), (950, "950"), (-3, "−3"), (0.12345, "0.12"), (12.345, "12.3"), (123.45, "123"),
+            (1.5e-7, "1.5e−07"),
             (.nan, "NaN"), (-.infinity, "−∞"), (1e300, "1.0e+300"),
         ]
         for (value, text) in expected { #expect(brief(value) == text) }

@@ -94,7 +94,8 @@ private let everyCharacter = (32...126).map { Character(UnicodeScalar(UInt8($0))
 
     @Test func pngFilesHoldThePixels() throws {
         let pixels = Pixels(
-            width: 3, height: 2, colors: [.black, .white, Color(1, 2, 3), Color(255, 0, 0), Color(0, 255, 0), Color(0, 0, 255)])
+            width: 3, height: 2,
+            colors: [.black, .white, Color(1, 2, 3), Color(255, 0, 0), Color(0, 255, 0), Color(0, 0, 255)])
         let file = pixels.png
         #expect(file.prefix(8) == [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10])
         var chunks: [String: [UInt8]] = [:]

@@ -51,8 +51,10 @@ private func drawn(_ figure: Figure) -> Reader {
 }
 
 private let hostile: [[Double]] = [
-    [], [3], [.nan], [.infinity, -.infinity], [0, 0, 0], [1, .nan, 2, .infinity, -5], [-1e308, 1e308, 0], [1e300, 1e-300],
-    [.leastNonzeroMagnitude, 0], [1e16, 1e16 + 2, 1e16 + 4], [-1, -10, -1000], [.greatestFiniteMagnitude, .leastNonzeroMagnitude],
+    [], [3], [.nan], [.infinity, -.infinity], [0, 0, 0], [1, .nan, 2, .infinity, -5], [-1e308, 1e308, 0],
+    [1e300, 1e-300],
+    [.leastNonzeroMagnitude, 0], [1e16, 1e16 + 2, 1e16 + 4], [-1, -10, -1000],
+    [.greatestFiniteMagnitude, .leastNonzeroMagnitude],
 ]
 
 @Suite struct FigureTests {
@@ -67,7 +69,8 @@ private let hostile: [[Double]] = [
         figure[0, 1].heatMap([[50, 2], [1, 47]], rows: ["cat", "dog"], columns: ["Katze", "Hund"])
         let reader = drawn(figure)
         let wanted = [
-            "Run 7", "Loss", "epoch", "cross entropy", "training <1>", "test & more", "50", "2", "1", "47", "cat", "dog",
+            "Run 7", "Loss", "epoch", "cross entropy", "training <1>", "test & more", "50", "2", "1", "47", "cat",
+            "dog",
             "Katze", "Hund",
         ]
         for text in wanted { #expect(reader.texts.contains(text), "\(text)") }
@@ -128,7 +131,8 @@ private let hostile: [[Double]] = [
 
     @Test func theLegendKeepsOffTheData() {
         let frame = Frame(
-            area: Rect(x: 0, y: 0, width: 400, height: 300), x: Axis(.linear, limits: 0...9), y: Axis(.linear, limits: 0...9))
+            area: Rect(x: 0, y: 0, width: 400, height: 300), x: Axis(.linear, limits: 0...9),
+            y: Axis(.linear, limits: 0...9))
         let rising = Panel()
         rising.line(0..<10, label: "name")
         #expect(rising.missingLegendRoom(SVGCanvas(width: 400, height: 300), frame) == nil)

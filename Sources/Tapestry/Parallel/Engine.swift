@@ -42,6 +42,11 @@ public var numThreads: Int {
     }
 }
 
+/// Runs `body` with the kernels that it calls on this thread alone: for threads in the background.
+package func onOneThread<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try Parallel.onOneThread(body)
+}
+
 /// The kernels in use.
 package enum Engine {
     static let instructionSet: InstructionSet = {

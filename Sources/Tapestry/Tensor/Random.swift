@@ -58,7 +58,13 @@ extension Tensor {
             generator.draw { state in
                 (0..<count).map { _ in
                     let draw = state.uniformDouble()
-                    return shares.firstIndex { $0 >= draw } ?? weights.count - 1
+                    // The first share that reaches the draw.
+                    var (low, high) = (0, weights.count - 1)
+                    while low < high {
+                        let middle = (low + high) / 2
+                        if shares[middle] >= draw { high = middle } else { low = middle + 1 }
+                    }
+                    return low
                 }
             })
     }
