@@ -15,6 +15,22 @@ public func clipGradNorm(_ parameters: [Tensor], maxNorm: Double, normType: Doub
     }
 }
 
+/// All parameters one behind the other, as one vector on the tape. Mirrors `torch.nn.utils.parameters_to_vector`.
+public func parametersToVector(_ parameters: [Tensor]) -> Tensor { Tensor.cat(parameters.map { $0.flatten() }) }
+
+/// Overwrites the parameters with the parts of a vector, in their order. Traps if its length is not theirs together.
+/// Mirrors `torch.nn.utils.vector_to_parameters`.
+public func vectorToParameters(_ vector: Tensor, _ parameters: [Tensor]) {
+    let count = parameters.reduce(0) { $0 + $1.count }
+    require(vector.shape == [count], "vectorToParameters: a vector \(vector.shape) for \(count) elements", nil)
+    var start = 0
+    for parameter in parameters {
+        let part = vector.detach().narrow(dim: 0, start: start, length: parameter.count)
+        parameter.assign(part.reshape(parameter.shape))
+        start += parameter.count
+    }
+}
+
 /// Limits every element of the gradients to `-clipValue ... clipValue`. Mirrors `torch.nn.utils.clip_grad_value_`.
 public func clipGradValue(_ parameters: [Tensor], clipValue: Double) {
     noGrad {

@@ -72,4 +72,12 @@ import optim
         optimizer.zeroGrad()
         #expect(a.grad == nil && b.grad == nil)
     }
+
+    @Test func parametersAsOneVector() {
+        let parameters = [Tensor([1.0, 2], shape: [2, 1], requiresGrad: true), Tensor([3.0], requiresGrad: true)]
+        let vector = parametersToVector(parameters)
+        #expect(vector.array(Double.self) == [1, 2, 3] && vector.requiresGrad)
+        vectorToParameters(Tensor([4.0, 5, 6]), parameters)
+        #expect(parameters[0].array(Double.self) == [4, 5] && parameters[1].array(Double.self) == [6])
+    }
 }

@@ -116,6 +116,13 @@ extension Tensor {
     /// The same with a weight for each element.
     public func lerp(_ end: Tensor, weight: Tensor) -> Tensor { self + weight * (end - self) }
 
+    /// ln(e^self + e^other), stable for any input. Mirrors `torch.logaddexp`.
+    public func logaddexp(_ other: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        let (a, b) = pair(other, "logaddexp", SourceSite(file, line))
+        let pairs = Layout.broadcast(a.shape, b.shape)!
+        return Tensor.stack([a.real.expand(pairs), b.real.expand(pairs)]).logsumexp(dims: [0], file: file, line: line)
+    }
+
     /// True where zero (or false). Mirrors `torch.logical_not`.
     public func logicalNot() -> Tensor { eq(0) }
     /// Exactly one non-zero, as bool. Mirrors `torch.logical_xor`.

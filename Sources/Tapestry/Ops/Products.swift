@@ -151,6 +151,27 @@ extension Tensor {
         return (product.reshape(labels.map(length)), labels)
     }
 
+    /// The Kronecker product: every element of `a` times all of `b`, for any number of dimensions. Mirrors `torch.kron`.
+    public static func kron(_ a: Tensor, _ b: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        let rank = Swift.max(a.rank, b.rank)
+        let left = [Int](repeating: 1, count: rank - a.rank) + a.shape
+        let right = [Int](repeating: 1, count: rank - b.rank) + b.shape
+        let x = a.reshape(left.flatMap { [$0, 1] })
+        let y = b.reshape(right.flatMap { [1, $0] })
+        return x.mul(y, file: file, line: line).reshape(zip(left, right).map { $0 * $1 })
+    }
+
+    /// The p-norm distance of every row of `a` [.., M, D] to every row of `b` [.., N, D]: [.., M, N]. Mirrors
+    /// `torch.cdist`.
+    public static func cdist(
+        _ a: Tensor, _ b: Tensor, p: Double = 2, file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        require(
+            a.rank >= 2 && b.rank >= 2 && a.shape[a.rank - 1] == b.shape[b.rank - 1],
+            "cdist: rows of \(a.shape) and \(b.shape) have different lengths", SourceSite(file, line))
+        return a.unsqueeze(-2).sub(b.unsqueeze(-3), file: file, line: line).norm(p: p, dims: [-1])
+    }
+
     /// softmax(q · kᵀ / √d + mask) · v over the last two dimensions; a bool mask keeps where true, another is added.
     /// Mirrors `F.scaled_dot_product_attention` (Vaswani et al., 2017).
     public static func scaledDotProductAttention(

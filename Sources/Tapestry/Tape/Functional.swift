@@ -92,6 +92,31 @@ public func hessian(
     }
 }
 
+/// The value of a function with a single number as its value, and the product of its Hessian with `vectors`: by double
+/// backward, without ever forming the Hessian. Mirrors `torch.autograd.functional.hvp`.
+public func hvp(
+    _ function: ([Tensor]) -> Tensor, _ inputs: [Tensor], _ vectors: [Tensor], file: StaticString = #fileID,
+    line: UInt = #line
+) -> (output: Tensor, products: [Tensor]) {
+    let site = SourceSite(file, line)
+    require(
+        inputs.map(\.shape) == vectors.map(\.shape),
+        "hvp: inputs of shapes \(inputs.map(\.shape)) and vectors of shapes \(vectors.map(\.shape))", site)
+    return enableGrad {
+        let leaves = inputs.map { $0.detach().requiresGrad() }
+        let value = function(leaves)
+        require(value.count == 1, "hvp: the function's value has shape \(value.shape), not a single number", site)
+        guard value.requiresGrad else { return (value, leaves.map { Tensor.zeros(like: $0) }) }
+        let gradients = grad(outputs: [value], inputs: leaves, createGraph: true, allowUnused: true)
+        let slopes = zip(gradients, vectors).compactMap { gradient, vector in
+            gradient.flatMap { $0.requiresGrad ? ($0 * vector).sum() : nil }
+        }
+        guard let first = slopes.first else { return (value.detach(), leaves.map { Tensor.zeros(like: $0) }) }
+        let products = grad(outputs: [slopes.dropFirst().reduce(first, +)], inputs: leaves, allowUnused: true)
+        return (value.detach(), zip(products, leaves).map { $0 ?? Tensor.zeros(like: $1) })
+    }
+}
+
 /// Runs `function` without keeping what its ops save, and again during backward when that is needed: memory for time.
 /// `function` must give the same result each time. Mirrors `torch.utils.checkpoint.checkpoint` (Chen et al., 2016).
 public func checkpoint(

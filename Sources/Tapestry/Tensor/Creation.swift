@@ -133,6 +133,17 @@ extension Tensor {
 
     // MARK: Reading
 
+    /// Grids of coordinates from vectors: for vectors of lengths A, B, … tensors [A, B, …], the first varying along the
+    /// first dimension. Mirrors `torch.meshgrid(indexing="ij")`.
+    public static func meshgrid(_ vectors: Tensor...) -> [Tensor] {
+        let lengths = vectors.map(\.count)
+        return vectors.enumerated().map { axis, vector in
+            var shape = [Int](repeating: 1, count: lengths.count)
+            shape[axis] = vector.count
+            return vector.reshape(shape).expand(lengths)
+        }
+    }
+
     /// The elements in row-major order, converted to `T`.
     public func array<T: TensorElement>(_: T.Type = T.self) -> [T] {
         let plain = dtype == T.dtype ? packed() : detach().to(T.dtype).packed()
