@@ -121,7 +121,7 @@
                     copyPlanes(unit, x, planeMemory + unit * planes * size)
                 }
             }
-            Parallel.forEach(chunks: units * pieces, work: work) { worker, chunk in
+            Parallel.forEach(chunks: units * pieces, work: work, workers: threads) { worker, chunk in
                 let unit = chunk / pieces
                 let (image, group) = (unit / c.groups * imagesAtOnce, unit % c.groups)
                 var source = x + (image * c.groups + group) * c.inChannels * c.height * c.width * size

@@ -105,9 +105,10 @@ func flatCorrelation<I: ISA, let R: Int, let V: Int>(
     let planes = c.inChannels * layout.planeSize + V * I.width  // a tile may read past its last position
     let units = c.images * c.groups
     let perImage = units >= 8
-    let planesCount = perImage ? Parallel.threads : units
+    let threads = Parallel.threads
+    let planesCount = perImage ? threads : units
     let work = c.multiplications / 16
-    let total = c.groups * weightCount + planesCount * planes + Parallel.threads * R * positions
+    let total = c.groups * weightCount + planesCount * planes + threads * R * positions
     BufferPool.withScratch((total + 64) * size) { scratch in
         let packed = scratch
         let planeMemory = packed + c.groups * weightCount * size
@@ -149,7 +150,7 @@ func flatCorrelation<I: ISA, let R: Int, let V: Int>(
             }
         }
         if perImage {
-            Parallel.forEach(chunks: units, work: work) { worker, unit in
+            Parallel.forEach(chunks: units, work: work, workers: threads) { worker, unit in
                 let target = planeMemory + worker * planes * size
                 fillUnit(unit, 0..<c.inChannels, target)
                 computeUnit(unit, 0..<blocks, target, worker)
@@ -160,7 +161,7 @@ func flatCorrelation<I: ISA, let R: Int, let V: Int>(
                 let channel = chunk % c.inChannels
                 fillUnit(unit, channel..<channel + 1, planeMemory + unit * planes * size)
             }
-            Parallel.forEach(chunks: units * blocks, work: work) { worker, chunk in
+            Parallel.forEach(chunks: units * blocks, work: work, workers: threads) { worker, chunk in
                 let unit = chunk / blocks
                 let block = chunk % blocks
                 computeUnit(unit, block..<block + 1, planeMemory + unit * planes * size, worker)

@@ -99,7 +99,8 @@ func backwardWeights<I: ISA, let T: Int, let V: Int>(
     let imagesAtOnce = small ? (s.batch + 15) / 16 : 1
     let chunks = (s.batch + imagesAtOnce - 1) / imagesAtOnce
     let partials = small ? chunks : 1
-    let prepared = small ? Parallel.threads : s.batch
+    let threads = Parallel.threads
+    let prepared = small ? threads : s.batch
     let total = partials * partialSize + chunks * biasSize + prepared * perImage
     BufferPool.withScratch((total + 64) * size) { scratch in
         let sums = scratch
@@ -120,7 +121,7 @@ func backwardWeights<I: ISA, let T: Int, let V: Int>(
                 }
             }
             if small {
-                Parallel.forEach(chunks: chunks, work: work) { worker, chunk in
+                Parallel.forEach(chunks: chunks, work: work, workers: threads) { worker, chunk in
                     let mine = sums + chunk * partialSize * size
                     fill(I.self, partialSize, 0, mine)
                     let memory = images + worker * perImage * size

@@ -125,7 +125,7 @@ extension GEMM {
                     }
                 }
             }
-            Parallel.forRanges(of: items, size: itemsPerChunk, work: total) { worker, range in
+            Parallel.forRanges(of: items, size: itemsPerChunk, work: total, workers: workers) { worker, range in
                 let own = scratch + bytesA + bytesB + worker &* bytesWorker
                 for item in range {
                     let batch = item / (plan.rowBlocks &* plan.columnBlocks)

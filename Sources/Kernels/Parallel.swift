@@ -43,12 +43,14 @@ public enum Parallel {
 
     /// Calls `body(worker, chunk)` for every chunk in `0..<chunks`, each exactly once, in any order.
     ///
-    /// `worker` is in `0..<threads` and no two calls with one worker run at the same time: use it for scratch
-    /// memory. `work` is the estimated cost of the whole loop in nanoseconds on one core; small loops run on the
+    /// `worker` is in `0..<workers` and no two calls with one worker run at the same time: use it for scratch memory, and
+    /// give the number that there is room for as `workers`, since another thread may change `threads` in between. `work` is the estimated cost of the whole loop in nanoseconds on one core; small loops run on the
     /// calling thread. A loop started while another one is running (from a loop's body or from another thread of
     /// the program) runs on its calling thread too.
-    public static func forEach(chunks: Int, work: Int, _ body: (_ worker: Int, _ chunk: Int) -> Void) {
-        let workers = min(threads, chunks)
+    public static func forEach(
+        chunks: Int, work: Int, workers most: Int = .max, _ body: (_ worker: Int, _ chunk: Int) -> Void
+    ) {
+        let workers = min(threads, chunks, most)
         if workers > 1, work >= grain, pthread_getspecific(serial) == nil,
             busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
         {
@@ -72,12 +74,12 @@ public enum Parallel {
 
     /// Cuts `0..<count` into ranges of `size` (the last one shorter) and calls `body` for each, as `forEach`.
     public static func forRanges(
-        of count: Int, size: Int, work: Int, _ body: (_ worker: Int, _ range: Range<Int>) -> Void
+        of count: Int, size: Int, work: Int, workers: Int = .max, _ body: (_ worker: Int, _ range: Range<Int>) -> Void
     ) {
         guard count > 0 else { return }
         let chunks = (count + size - 1) / size
         if chunks == 1 { return body(0, 0..<count) }
-        forEach(chunks: chunks, work: work) { worker, chunk in
+        forEach(chunks: chunks, work: work, workers: workers) { worker, chunk in
             body(worker, chunk * size..<min(count, (chunk + 1) * size))
         }
     }

@@ -37,7 +37,7 @@ extension Pooling {
         BufferPool.withScratch(bytesRow &+ workers &* bytesWorker) { scratch in
             for j in 0..<rows.outputs { put(widthDivisor(s, j, countIncludePad, divisorOverride), scratch, j) }
             let divisors = UnsafeRawPointer(scratch)
-            Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work) { worker, planes in
+            Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work, workers: workers) { worker, planes in
                 let padded = scratch + bytesRow + worker &* bytesWorker
                 let outRow = padded + bytesPlane
                 if rows.copies { clear(padded, s.height &* rows.stride) }
@@ -151,7 +151,7 @@ extension Pooling {
         let work = s.planes &* s.outputSize &* s.kernelHeight &* s.kernelWidth / 4
         BufferPool.withScratch((workers &+ 1) &* bytesRow) { scratch in
             for j in 0..<s.outWidth { put(widthDivisor(s, j, countIncludePad, divisorOverride), scratch, j) }
-            Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work) { worker, planes in
+            Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work, workers: workers) { worker, planes in
                 let shares = scratch + (worker &+ 1) &* bytesRow
                 for plane in planes {
                     let dx = dx + plane &* s.inputSize &* I.scalarSize

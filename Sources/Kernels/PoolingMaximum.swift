@@ -56,7 +56,7 @@ extension Pooling {
                 put(tapZero + I.Scalar(columns.isEmpty ? 0 : columns.lowerBound), scratch, j)
             }
             let firstTaps = UnsafeRawPointer(scratch)
-            Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work) { worker, planes in
+            Parallel.forRanges(of: s.planes, size: s.planesPerChunk, work: work, workers: workers) { worker, planes in
                 let padded = scratch + bytesRow + worker &* bytesWorker
                 let outRow = padded + bytesPlane
                 let winnerTaps = outRow + bytesRow

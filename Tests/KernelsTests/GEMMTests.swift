@@ -203,7 +203,7 @@ import Testing
             for table in floatTables.suffix(1) {
                 Parallel.threads = 1
                 let one = run(test, table, Float.self, comparing: false).result
-                for count in [2, 5] {
+                for count in [2, 4, 8] {
                     Parallel.threads = count
                     let same = run(test, table, Float.self, comparing: false).result == one
                     #expect(same, "\(test.testDescription), \(table.name)")
