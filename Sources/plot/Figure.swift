@@ -121,8 +121,9 @@ public final class Figure {
     }
 
     /// Prints the figure as wide as the terminal, at most 160 characters; where standard output is no terminal, without
-    /// colours and 100 wide.
+    /// colours and 100 wide. In a notebook (`swift run notebook`) the figure appears in the page instead.
     public func show() {
+        if NotebookFolder.take(svg) { return }
         var size = winsize()
         guard isatty(STDOUT_FILENO) != 0 else { return print(terminalPicture(width: 100, color: false)) }
         let known = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
