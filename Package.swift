@@ -1,6 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// Lessons under Notebooks-as-scripts, each a program of one file.
+let lessons = ["00-autograd-in-ten-minutes"]
+
 // Kernels and engine are optimised in every configuration, so that `swift run` (a debug build)
 // trains at nearly release speed. Validation happens above the kernels and stays on.
 let kernelFlags: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
@@ -32,6 +35,7 @@ let package = Package(
     products: [
         .library(name: "Tapestry", targets: ["Tapestry", "nn", "optim", "data", "training", "vision", "plot"]),
         .executable(name: "mnist-cnn", targets: ["mnist-cnn"]),
+        .executable(name: "notebook", targets: ["notebook"]),
     ],
     targets: [
         .target(name: "CPUFeatures"),
@@ -51,6 +55,11 @@ let package = Package(
         .executableTarget(
             name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/mnist-cnn"),
+        // It depends on every module that a script may import.
+        .executableTarget(
+            name: "notebook",
+            dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "training", "vision", "plot"],
+            path: "Examples/notebook", swiftSettings: engineFlags),
         .executableTarget(
             name: "parity", dependencies: ["Tapestry", "nn", "optim", "data", "vision"], path: "Tests/Parity"),
         .executableTarget(
@@ -69,6 +78,12 @@ let package = Package(
         .testTarget(name: "DataTests", dependencies: ["data"]),
         .testTarget(name: "VisionTests", dependencies: ["vision", "CZlib"], resources: [.copy("Resources")]),
         .testTarget(name: "PlotTests", dependencies: ["plot", "CZlib"]),
+        .testTarget(name: "NotebookTests", dependencies: ["notebook"]),
         .testTarget(name: "ExamplesTests", dependencies: ["ExampleSupport", "mnist-cnn"]),
     ] + wideKernels
+        + lessons.map {
+            .executableTarget(
+                name: $0, dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision", "plot"],
+                path: "Notebooks-as-scripts/\($0)")
+        }
 )

@@ -5,8 +5,8 @@ import Foundation
 public struct Arguments {
     /// One flag. `value` names its value in the help; nil for a switch.
     public struct Flag: Sendable {
-        let name: String
-        let value: String?
+        public let name: String
+        public let value: String?
         let help: String
         public init(_ name: String, _ value: String? = nil, _ help: String) {
             (self.name, self.value, self.help) = (name, value, help)
@@ -16,6 +16,7 @@ public struct Arguments {
     /// A command line that makes no sense, in one line.
     public struct UsageError: Error, CustomStringConvertible {
         public let description: String
+        public init(description: String) { self.description = description }
     }
 
     private let given: [String: String]

@@ -1,0 +1,73 @@
+// Other programs, run as the shell runs them: in the same terminal, with the same Ctrl-C.
+import Foundation
+import Tapestry
+
+/// A program that has been started.
+struct Child {
+    private let process: pid_t
+    /// What it writes on standard output and standard error, in order; nil if that goes where ours goes.
+    private let output: FileHandle?
+
+    /// How a program has ended.
+    enum End: Equatable {
+        case exit(Int32), signal(Int32)
+    }
+
+    /// Starts a program, found along `PATH` unless its name holds a slash.
+    ///
+    /// - Throws: `FileError` if there is no such program.
+    init(_ command: [String], environment: [String: String] = [:], collectsOutput: Bool) throws {
+        var ends: [Int32] = [-1, -1]
+        if collectsOutput, pipe(&ends) != 0 { throw FileError.system(command[0], "connected") }
+        #if canImport(Darwin)
+            var actions: posix_spawn_file_actions_t?
+            var attributes: posix_spawnattr_t?
+        #else
+            var actions = posix_spawn_file_actions_t()
+            var attributes = posix_spawnattr_t()
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        posix_spawnattr_init(&attributes)
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+        }
+        if collectsOutput {
+            posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+            posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
+            for end in ends { posix_spawn_file_actions_addclose(&actions, end) }
+        }
+        // We ignore Ctrl-C while the child runs; the child must not.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGINT)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+        signal(SIGINT, SIG_IGN)
+
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        var words = command.map { strdup($0) } + [nil]
+        var settings = variables.map { strdup("\($0)=\($1)") } + [nil]
+        defer { for text in words + settings { free(text) } }
+        var process: pid_t = 0
+        let status = posix_spawnp(&process, command[0], &actions, &attributes, &words, &settings)
+        if collectsOutput { close(ends[1]) }
+        guard status == 0 else {
+            if collectsOutput { close(ends[0]) }
+            throw FileError(command[0], "cannot be run (\(String(cString: strerror(status)).lowercased()))")
+        }
+        self.process = process
+        output = collectsOutput ? FileHandle(fileDescriptor: ends[0], closeOnDealloc: true) : nil
+    }
+
+    /// Hands on what the program writes, as it comes, until there is no more; then waits for its end.
+    func wait(_ body: ([UInt8]) -> Void = { _ in }) -> End {
+        if let output {
+            while case let data = output.availableData, !data.isEmpty { body(Array(data)) }
+        }
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let number = status & 0x7f
+        return number == 0 ? .exit(status >> 8 & 0xff) : .signal(number)
+    }
+}
