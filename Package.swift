@@ -2,7 +2,10 @@
 import PackageDescription
 
 /// Lessons under Notebooks-as-scripts, each a program of one file.
-let lessons = ["00-autograd-in-ten-minutes"]
+let lessons = [
+    "00-autograd-in-ten-minutes",
+    "04-batchnorm-augmentation-lenet5-resblk",
+]
 
 // Kernels and engine are optimised in every configuration, so that `swift run` (a debug build)
 // trains at nearly release speed. Validation happens above the kernels and stays on.
@@ -83,7 +86,8 @@ let package = Package(
     ] + wideKernels
         + lessons.map {
             .executableTarget(
-                name: $0, dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision", "plot"],
+                name: $0,
+                dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "training", "vision", "plot"],
                 path: "Notebooks-as-scripts/\($0)")
         }
 )
