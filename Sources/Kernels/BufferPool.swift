@@ -33,16 +33,17 @@ public enum BufferPool {
     }
 
     private static let state = Mutex(State())
-    private static let classCount = 4 * 48
+    private static let classCount = 3 + 4 * 48
 
     /// Four classes an octave: waste stays under a fifth. Class sizes are multiples of 64 bytes.
     private static func sizeClass(_ bytes: Int) -> (index: Int, size: Int) {
-        let units = max(4, (bytes + 63) >> 6)  // of 64 bytes, 256 at least
+        let units = max(1, (bytes + 63) >> 6)  // of 64 bytes
+        if units < 4 { return (units - 1, units << 6) }
         let octave = Int.bitWidth - 1 - units.leadingZeroBitCount  // units in 2^octave ..< 2^(octave+1)
         let step = octave - 2
         let quarter = (units - 1) >> step  // rounds up to the next quarter of the octave
         let size = (quarter + 1) << step
-        return (step * 4 + (quarter - 3), size << 6)
+        return (3 + step * 4 + (quarter - 3), size << 6)
     }
 
     /// A block of at least `bytes` bytes, its contents undefined; nil if the system has no more memory.

@@ -21,9 +21,11 @@ public struct Layout: Sendable, Equatable {
         self.init(shape: shape, strides: Layout.contiguousStrides(shape))
     }
 
+    private static let unitStrides = [1]
+
     /// Row-major strides of a shape. Dimensions of length 0 count as 1, as in torch.
     static func contiguousStrides(_ shape: [Int]) -> [Int] {
-        if shape.count == 1 { return [1] }
+        if shape.count == 1 { return unitStrides }
         var strides = shape
         var step = 1
         for dim in shape.indices.reversed() {

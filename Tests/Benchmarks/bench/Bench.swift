@@ -32,7 +32,7 @@ struct Bench {
 
     private static func benchmarkWorkloads(_ options: Options) throws {
         let names = options.words.isEmpty ? Workload.names : options.words
-        for name in names where !Workload.names.contains(name) {
+        for name in names where !Workload.names.contains(name) && Workload.scaled(name) == nil {
             throw Options.UsageError(description: "there is no workload '\(name)'; expected one of "
                 + (Workload.names + Workload.groups + ["peak", "scale"]).joined(separator: " "))
         }

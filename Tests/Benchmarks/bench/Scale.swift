@@ -4,22 +4,28 @@ import optim
 
 extension Workload {
     /// W1's training step at other batch sizes, and W8a's chain at other lengths.
-    static func scaling() -> [[Workload]] {
-        let batches = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map { batch in
-            training("W1/batch\(batch)", twoConvolutions([nn.Linear(1568, 10)]), [batch, 1, 28, 28]) {
-                optim.Adam($0, lr: 0.01)
-            }
+    static let scaledNames = [
+        [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map { "W1/\($0)" }, [10, 100, 1000, 10_000, 100_000].map { "W8a/\($0)" },
+    ]
+
+    /// `W1/32`: W1 with another batch size; `W8a/100`: a chain of another length.
+    static func scaled(_ name: String) -> Workload? {
+        let parts = name.split(separator: "/")
+        guard parts.count == 2, let size = Int(parts[1]), (1...10_000_000).contains(size) else { return nil }
+        switch parts[0] {
+        case "W1":
+            return training(name, twoConvolutions([nn.Linear(1568, 10)]), [size, 1, 28, 28]) { optim.Adam($0, lr: 0.01) }
+        case "W8a": return chain(name, ops: size)
+        default: return nil
         }
-        let chains = [10, 100, 1000, 10_000, 100_000].map { chain("W8a/ops\($0)", ops: $0) }
-        return [batches, chains]
     }
 }
 
 /// Prints time per item for each series, and the largest over the smallest.
 func benchmarkScaling(_ options: Options) {
-    for series in Workload.scaling() {
+    for names in Workload.scaledNames {
         var costs: [Double] = []
-        for workload in series {
+        for workload in names.lazy.compactMap(Workload.scaled) {
             let steps = options.steps ?? max(5, min(200, 20_000 / workload.items))
             for _ in 0..<3 { workload.step() }
             let result = Measurement(workload, steps: steps, limit: 5)

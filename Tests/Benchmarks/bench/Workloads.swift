@@ -43,7 +43,7 @@ extension Workload {
         case "W8b": training(name, perceptron(), [1, 784]) { optim.SGD($0, lr: 0.01) }
         case "W8c": inference(name, batch: 1)
         case "W8d": inference(name, batch: 256)
-        default: nil
+        default: scaled(name)
         }
     }
 
