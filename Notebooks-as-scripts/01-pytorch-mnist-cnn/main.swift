@@ -123,7 +123,8 @@ training: for epoch in 0..<epochs {
         if step % 50 == 0 {
             testedAt.append(losses.count)
             tested.append(accuracy(model, test))
-            print(String(format: "epoch %d, step %4d: loss %.4f, test accuracy %.2f %%", epoch, step, losses.last!, tested.last! * 100))
+            let figures = String(format: "loss %.4f, test accuracy %.2f %%", losses.last!, tested.last! * 100)
+            print("epoch \(epoch), step \(step): \(figures)")
         }
         if options.isQuick, step == 50 { break training }
     }
@@ -191,8 +192,9 @@ if !wrong.isEmpty {
 // %% [markdown]
 // ## What the first layer looks for
 //
-// The 16 patterns of `conv1`, before and after training, each scaled to its own range. At first noise; later strokes
-// and edges in various directions. Below them, what each makes of one digit: where a pattern fits, it is bright.
+// The 16 patterns of `conv1`, before and after training, each scaled to its own range. At first noise; later smoother,
+// with a light and a dark side: edges in various directions. Below them, what each makes of one digit: where a pattern
+// fits, it is bright.
 // %% Filters and what they see
 func scaled(_ images: Tensor) -> Tensor {
     let flat = images.flatten(startDim: 1)
@@ -203,13 +205,13 @@ let patterns = model.getParameter("conv1.0.weight")!.detach()
 let seen = noGrad { model.conv1[0](images[0..<1]).relu() }.transpose(0, 1)
 let filters = plot.Figure(rows: 2, columns: 2, width: 820, height: 520)
 filters[0, 0].title = "Patterns before training"
-filters[0, 0].images(scaled(patternsBefore), columns: 8)
+filters[0, 0].images(scaled(patternsBefore), columns: 4)
 filters[0, 1].title = "Patterns after training"
-filters[0, 1].images(scaled(patterns), columns: 8)
+filters[0, 1].images(scaled(patterns), columns: 4)
 filters[1, 0].title = "A digit"
 filters[1, 0].image(images[0])
 filters[1, 1].title = "Where each pattern fits"
-filters[1, 1].images(scaled(seen), columns: 8)
+filters[1, 1].images(scaled(seen), columns: 4)
 filters.show()
 // %% [markdown]
 // ## To try

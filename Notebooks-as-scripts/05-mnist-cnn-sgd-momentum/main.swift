@@ -62,10 +62,12 @@ final class CNN: nn.Module {
     let relu3 = nn.ReLU()
     let fc2 = nn.Linear(256, 10)
 
-    override func forward(_ x: Tensor) -> Tensor {
-        let features = pool2(relu2(conv2(pool1(relu1(conv1(x))))))
-        return fc2(relu3(fc1(features.view(-1, 7 * 7 * 32))))
+    /// What the last layer gets: 256 numbers an image.
+    func features(_ x: Tensor) -> Tensor {
+        let maps = pool2(relu2(conv2(pool1(relu1(conv1(x))))))
+        return relu3(fc1(maps.view(-1, 7 * 7 * 32)))
     }
+    override func forward(_ x: Tensor) -> Tensor { fc2(features(x)) }
 }
 
 let model = CNN()
@@ -103,7 +105,9 @@ valley[0, 0].xLabel = "x"
 valley[0, 1].title = "Distance from the lowest point"
 valley[0, 1].xLabel = "step"
 valley[0, 1].yScale = .log
-func distances(_ path: (x: [Double], y: [Double])) -> [Double] { zip(path.x, path.y).map { ($0 * $0 + $1 * $1).squareRoot() } }
+func distances(_ path: (x: [Double], y: [Double])) -> [Double] {
+    zip(path.x, path.y).map { ($0 * $0 + $1 * $1).squareRoot() }
+}
 valley[0, 1].line(distances(plain), label: "plain SGD").line(distances(heavy), label: "momentum 0.8")
 valley.show()
 // %% [markdown]
@@ -127,7 +131,8 @@ for epoch in 1...epochs {
         sum += losses.last! * Double(labels.count)
         count += labels.count
         if (index + 1) % 100 == 0 {
-            print("Epoch [\(epoch)/\(epochs)], step [\(index + 1)/\(loader.count)], loss \(String(format: "%.4f", losses.last!))")
+            let figure = String(format: "%.4f", losses.last!)
+            print("Epoch [\(epoch)/\(epochs)], step [\(index + 1)/\(loader.count)], loss \(figure)")
         }
         if options.isQuick, index == 9 { break }
     }
@@ -174,7 +179,7 @@ beside.show()
 // %% [markdown]
 // The long flat beginning is not a fault. The last layers start with small weights, so little gradient reaches the
 // convolutions; as they grow, more arrives, which makes them grow faster: the loss falls off a cliff. With all 60,000
-// images (`--data DIR`) a pass has six times as many steps, and the cliff comes within the first two.
+// images (`--data DIR`) a pass has six times as many steps, and the cliff comes within the first.
 //
 // ## What the features look like
 //
@@ -182,9 +187,7 @@ beside.show()
 // components), digits of a kind lie together, though nobody asked for that: it makes the last layer's work easy.
 // %% Test images in two dimensions
 let (someImages, someLabels) = test.batch(Array(0..<min(500, test.count)))
-let features = noGrad {
-    model.relu3(model.fc1(model.pool2(model.relu2(model.conv2(model.pool1(model.relu1(model.conv1(someImages)))))).flatten(startDim: 1)))
-}
+let features = noGrad { model.features(someImages) }
 let centred = features - features.mean(dim: 0, keepdim: true)
 /// The direction in which rows differ most: a vector that is multiplied by the covariance again and again turns to it.
 func principalDirection(_ rows: Tensor) -> Tensor {
@@ -204,7 +207,8 @@ map[0, 0].title = "500 test digits as the first linear layer sees them"
 let digits = someLabels.array(Int.self)
 for digit in 0..<10 {
     let members = digits.indices.filter { digits[$0] == digit }
-    map[0, 0].scatter(members.map { across[$0] }, members.map { up[$0] }, label: String(digit))
+    let color: Color? = digit == 8 ? .grey(0.7) : digit == 9 ? Color(0x8b, 0x1a, 0x1a) : nil
+    map[0, 0].scatter(members.map { across[$0] }, members.map { up[$0] }, label: String(digit), color: color)
 }
 map.show()
 // %% [markdown]
