@@ -23,7 +23,9 @@ public func lessonOptions(_ name: String) -> LessonOptions {
         if arguments.has("--help") {
             let help = Arguments.help(
                 "\(name): a lesson as a script.", flags: flags,
-                examples: ["swift run \(name)", "swift run notebook Notebooks-as-scripts/\(name)/main.swift --html page.html"])
+                examples: [
+                    "swift run \(name)", "swift run notebook Notebooks-as-scripts/\(name)/main.swift --html page.html",
+                ])
             print(help)
             exit(0)
         }

@@ -11,7 +11,9 @@ struct Diagnostic: Equatable {
         var blocks: [(line: Int, lines: [Substring])] = []
         for line in report.split(separator: "\n", omittingEmptySubsequences: false) {
             let fields = line.dropFirst(path.count + 1).split(separator: ":", maxSplits: 2)
-            if line.hasPrefix(path + ":"), fields.count == 3, let number = Int(fields[0]), fields[2].hasPrefix(" error:") {
+            if line.hasPrefix(path + ":"), fields.count == 3, let number = Int(fields[0]),
+                fields[2].hasPrefix(" error:")
+            {
                 blocks.append((number, [line]))
             } else if !blocks.isEmpty {
                 blocks[blocks.count - 1].lines.append(line)

@@ -69,9 +69,10 @@ struct Inline {
     }
 
     private mutating func backslash() -> Bool {
-        guard position + 1 < text.count, text[position + 1].isASCII, text[position + 1].isPunctuation || "$+<=>^`|~".contains(text[position + 1])
+        guard position + 1 < text.count, case let next = text[position + 1], next.isASCII,
+            next.isPunctuation || "$+<=>^`|~".contains(next)
         else { return false }
-        html += escaped(String(text[position + 1]))
+        html += escaped(String(next))
         position += 2
         return true
     }
@@ -215,4 +216,10 @@ func escaped(_ text: String) -> String {
         }
     }
     return result
+}
+
+/// What `escaped` made HTML of.
+func unescaped(_ html: String) -> String {
+    html.replacing("&lt;", with: "<").replacing("&gt;", with: ">").replacing("&quot;", with: "\"").replacing(
+        "&amp;", with: "&")
 }

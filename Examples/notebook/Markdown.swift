@@ -66,8 +66,7 @@ struct Markdown {
             defer { if character == ">" { isTag = false } }
             return !isTag
         }
-        return bare.replacing("&lt;", with: "<").replacing("&gt;", with: ">").replacing("&quot;", with: "\"")
-            .replacing("&amp;", with: "&")
+        return unescaped(bare)
     }
 
     // MARK: Paragraphs and code
@@ -137,7 +136,9 @@ struct Markdown {
             let mark: Int
             if let first = rest.first, "-*+".contains(first) {
                 (isOrdered, number, mark) = (false, 0, 1)
-            } else if !digits.isEmpty, digits.count < 10, let end = rest.dropFirst(digits.count).first, ".)".contains(end) {
+            } else if !digits.isEmpty, digits.count < 10, let end = rest.dropFirst(digits.count).first,
+                ".)".contains(end)
+            {
                 (isOrdered, number, mark) = (true, Int(digits) ?? 1, digits.count + 1)
             } else {
                 return nil
@@ -160,7 +161,9 @@ struct Markdown {
             items.append("<li>\(content(of: item, depth))</li>")
             // An empty line between two items does not end the list.
             let after = lines.drop { $0.allSatisfy(\.isWhitespace) }
-            if let next = after.first.flatMap(Item.init), next.isOrdered == first.isOrdered, next.indent < first.textIndent {
+            if let next = after.first.flatMap(Item.init), next.isOrdered == first.isOrdered,
+                next.indent < first.textIndent
+            {
                 lines = after
             }
         }

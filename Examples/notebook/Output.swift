@@ -57,7 +57,9 @@ struct OutputCutter {
         let digits = rest.prefix { (0x30...0x39).contains($0) }
         guard digits.count <= OutputCutter.longestNumber else { return .none }
         guard digits.count < rest.count else { return .incomplete }
-        guard rest[digits.endIndex] == 0x0a, let cell = Int(String(decoding: digits, as: UTF8.self)) else { return .none }
+        guard rest[digits.endIndex] == 0x0a, let cell = Int(String(decoding: digits, as: UTF8.self)) else {
+            return .none
+        }
         return .mark(cell, end: digits.endIndex + 1)
     }
 }

@@ -66,7 +66,8 @@ struct Page {
         case .figure(let name):
             let kind = name.hasSuffix(".svg") ? "svg+xml" : "png"
             let data = Data(run.figures[name] ?? []).base64EncodedString()
-            return "<figure><img src=\"data:image/\(kind);base64,\(data)\" alt=\"\(escaped(alternative(name)))\"></figure>"
+            return
+                "<figure><img src=\"data:image/\(kind);base64,\(data)\" alt=\"\(escaped(alternative(name)))\"></figure>"
         }
     }
 
@@ -74,13 +75,14 @@ struct Page {
     private func alternative(_ name: String) -> String {
         guard name.hasSuffix(".svg"), let bytes = run.figures[name] else { return "Figure" }
         let texts = String(decoding: bytes, as: UTF8.self).matches(of: #/<text[^>]*>([^<]*[A-Za-z][^<]*)<\/text>/#)
-        let words = texts.prefix(8).map { String($0.1) }.joined(separator: ", ")
-        return words.isEmpty ? "Figure" : "Figure: \(words.replacing("&lt;", with: "<").replacing("&gt;", with: ">").replacing("&amp;", with: "&"))"
+        let words = texts.prefix(8).map { unescaped(String($0.1)) }.joined(separator: ", ")
+        return words.isEmpty ? "Figure" : "Figure: \(words)"
     }
 
     private var footer: String {
         let state = run.failure.map { "stopped at cell \($0.cell)" } ?? "all cells ran"
-        return "<footer>\(escaped((run.script.path as NSString).lastPathComponent)): \(state), \(Page.time(run.seconds)) "
+        return
+            "<footer>\(escaped((run.script.path as NSString).lastPathComponent)): \(state), \(Page.time(run.seconds)) "
             + "with compiling. Made by Tapestry’s <code>notebook</code>.</footer>"
     }
 

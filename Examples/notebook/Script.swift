@@ -107,8 +107,9 @@ struct BuiltModules {
         let quoted = objects.map { "\"\($0.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\"" }
         try quoted.joined(separator: "\n").write(toFile: list, atomically: false, encoding: .utf8)
         let maps = moduleMaps.flatMap { ["-Xcc", "-fmodule-map-file=\($0)"] }
-        return ["swiftc", "-swift-version", "5", "-module-name", "script", "-g", "-suppress-warnings", "-diagnostic-style", "llvm"]
-            + (optimized ? ["-O", "-wmo", "-assert-config", "Debug"] : ["-Onone"]) + ["-I", self.folder] + maps
+        let reports = ["-g", "-suppress-warnings", "-diagnostic-style", "llvm"]
+        let speed = optimized ? ["-O", "-wmo", "-assert-config", "Debug"] : ["-Onone"]
+        return ["swiftc", "-swift-version", "5", "-module-name", "script", "-I", self.folder] + reports + speed + maps
             + ["\(folder)/main.swift", "\(folder)/Marks.swift", "@\(list)", "-lz", "-o", "\(folder)/program"]
     }
 }

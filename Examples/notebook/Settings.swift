@@ -44,7 +44,8 @@ struct Settings {
             throw Arguments.UsageError(description: "no script is given: notebook FILE (--help shows more)")
         }
         guard files.count == 1 else {
-            throw Arguments.UsageError(description: "\(files[1]) is one file too many: words for the script stand after --")
+            throw Arguments.UsageError(
+                description: "\(files[1]) is one file too many: words for the script stand after --")
         }
         optimized = given.has("--optimize")
         (script, html, markdown) = (file, given.string("--html"), given.string("--md"))

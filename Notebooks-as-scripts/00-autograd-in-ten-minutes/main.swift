@@ -181,7 +181,9 @@ for _ in 0..<(options.isQuick ? 20 : 60) {
     }
     losses.append(loss.item())
 }
-print(String(format: "found y = %.2f x + %.2f; loss from %.2f to %.2f", weight.item(), bias.item(), losses[0], losses.last!))
+print(
+    String(
+        format: "found y = %.2f x + %.2f; loss from %.2f to %.2f", weight.item(), bias.item(), losses[0], losses.last!))
 let fitFigure = plot.Figure(rows: 1, columns: 2, width: 760, height: 320)
 fitFigure[0, 0].title = "The points and the line found"
 fitFigure[0, 0].scatter(inputs, targets, label: "points", size: 0.7)

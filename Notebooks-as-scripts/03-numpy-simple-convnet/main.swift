@@ -323,8 +323,8 @@ for iteration in 0...iterations {
     faultyLosses.append(step(faulty, x, t, learning: 4))
     if (iteration + 1) % 200 == 0 {
         let figures = (repairedLosses.last!, faintLosses.last!, faultyLosses.last!)
-        let text = String(format: "loss %.4f, from small weights %.4f, last layer frozen too %.4f", figures.0, figures.1, figures.2)
-        print("step", iteration + 1, text)
+        let text = "loss %.4f, from small weights %.4f, last layer frozen too %.4f"
+        print("step", iteration + 1, String(format: text, figures.0, figures.1, figures.2))
     }
 }
 print(String(format: "test accuracy: all learn %.1f %%", onTest.last! * 100))

@@ -100,7 +100,8 @@ func descend(momentum: Double, steps: Int = 60) -> (x: [Double], y: [Double]) {
 let (plain, heavy) = (descend(momentum: 0), descend(momentum: 0.8))
 let valley = plot.Figure(rows: 1, columns: 2, width: 840, height: 300)
 valley[0, 0].title = "60 steps in a narrow valley"
-valley[0, 0].line(plain.x, plain.y, label: "plain SGD", points: true).line(heavy.x, heavy.y, label: "momentum 0.8", points: true)
+valley[0, 0].line(plain.x, plain.y, label: "plain SGD", points: true)
+valley[0, 0].line(heavy.x, heavy.y, label: "momentum 0.8", points: true)
 valley[0, 0].xLabel = "x"
 valley[0, 1].title = "Distance from the lowest point"
 valley[0, 1].xLabel = "step"
@@ -141,7 +142,10 @@ for epoch in 1...epochs {
     }
     epochLosses.append(sum / Double(count))
     accuracies.append(Double(correct) / Double(test.count))
-    print(String(format: "epoch %2d: mean loss %.4f, test accuracy %.2f %%", epoch, epochLosses.last!, accuracies.last! * 100))
+    print(
+        String(
+            format: "epoch %2d: mean loss %.4f, test accuracy %.2f %%", epoch, epochLosses.last!, accuracies.last! * 100
+        ))
 }
 // %% [markdown]
 // ## Beside PyTorch

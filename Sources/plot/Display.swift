@@ -8,7 +8,9 @@ import Tapestry
 enum NotebookFolder {
     /// False if nobody collects pictures, or the folder takes none.
     static func take(_ svg: @autoclosure () -> String) -> Bool {
-        guard let folder = ProcessInfo.processInfo.environment["TAPESTRY_FIGURES"], !folder.isEmpty else { return false }
+        guard let folder = ProcessInfo.processInfo.environment["TAPESTRY_FIGURES"], !folder.isEmpty else {
+            return false
+        }
         let taken = (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0
         let name = "figure-\(taken + 1).svg"
         let bytes = Array(svg().utf8)

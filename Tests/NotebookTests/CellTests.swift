@@ -65,8 +65,10 @@ import Testing
         let path = try temporaryFile("// %% [markdown]\n// # A *title*\n// %%\n\nlet a = 1\n// %% b\nprint(a)\n")
         let script = try Script(path: path)
         #expect(script.title == "A title")
-        #expect(script.program.contains("beginNotebookCell(1);\n#sourceLocation(file: \"\(path)\", line: 5)\nlet a = 1\n"))
-        #expect(script.program.contains("beginNotebookCell(2);\n#sourceLocation(file: \"\(path)\", line: 7)\nprint(a)\n"))
+        #expect(
+            script.program.contains("beginNotebookCell(1);\n#sourceLocation(file: \"\(path)\", line: 5)\nlet a = 1\n"))
+        #expect(
+            script.program.contains("beginNotebookCell(2);\n#sourceLocation(file: \"\(path)\", line: 7)\nprint(a)\n"))
         #expect(script.program.hasSuffix("beginNotebookCell(3);\n"))
     }
 

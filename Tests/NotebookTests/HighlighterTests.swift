@@ -6,8 +6,10 @@ import Testing
 private typealias Part = Highlighter.Part
 
 private let pieces = [
-    "let a = \"x \\(b + \"\\(c)\") y\" // \"no\"", "/* a /* b */ c */ d", "\"\"\"\n  \" \\(a) \"\"\n  \"\"\"", "#\"\\(no) \\#(yes)\"#",
-    "\"never closed\nlet b = 1", "/* never closed", "`class`.default + 0x1F_p-3 + 1.5e-3...2", "@MainActor #if os(Linux)\n\\", "",
+    "let a = \"x \\(b + \"\\(c)\") y\" // \"no\"", "/* a /* b */ c */ d", "\"\"\"\n  \" \\(a) \"\"\n  \"\"\"",
+    "#\"\\(no) \\#(yes)\"#",
+    "\"never closed\nlet b = 1", "/* never closed", "`class`.default + 0x1F_p-3 + 1.5e-3...2",
+    "@MainActor #if os(Linux)\n\\", "",
     "日本 = \"🙂\"\r\nlet c",
 ]
 
@@ -45,6 +47,7 @@ private let pieces = [
     }
 
     @Test func attributesAndDirectives() {
-        #expect(Highlighter.parts("@escaping #if").filter { $0.kind == .attribute }.map(\.text) == ["@escaping", "#if"])
+        #expect(
+            Highlighter.parts("@escaping #if").filter { $0.kind == .attribute }.map(\.text) == ["@escaping", "#if"])
     }
 }

@@ -69,7 +69,9 @@ import Testing
             2 [ra] 0x000055d575dd863c main + 1339 in program at /some/where/\(name):24:7
             """
         let failure = Failure(.signal(4), &output, script)
-        #expect(failure.text == "Fatal error: Index out of range\n  at \(name):20:50 in g(_:)\n  at \(name):24:7 in the script")
+        #expect(
+            failure.text
+                == "Fatal error: Index out of range\n  at \(name):20:50 in g(_:)\n  at \(name):24:7 in the script")
         #expect(output == "before")
     }
 

@@ -20,7 +20,9 @@ import Testing
         let text = output.fileHandleForReading.readDataToEndOfFile()
         let errorText = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        return (String(decoding: text, as: UTF8.self), String(decoding: errorText, as: UTF8.self), process.terminationStatus)
+        return (
+            String(decoding: text, as: UTF8.self), String(decoding: errorText, as: UTF8.self), process.terminationStatus
+        )
     }
 
     @Test func aScriptRunsAndItsPageHoldsItsOutput() throws {
