@@ -335,6 +335,7 @@ print("the frozen layer has changed by", (faulty[4].detach() - lastBefore).abs()
 let course = plot.Figure(rows: 1, columns: 2, width: 840, height: 330)
 course[0, 0].title = "Loss of each batch"
 course[0, 0].xLabel = "step"
+course[0, 0].yLimits = 0...3  // the very first losses of larger weights are larger still
 course[0, 0].line(repairedLosses, label: "all learn").line(faintLosses, label: "from small weights")
 course[0, 0].line(faultyLosses, label: "last layer frozen too")
 course[0, 1].title = "Accuracy on test images"
