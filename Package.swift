@@ -73,6 +73,9 @@ let package = Package(
         .executableTarget(
             name: "KillWhileSaving", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim"],
             path: "Tests/KillWhileSaving"),
+        .executableTarget(
+            name: "torture", dependencies: ["ExampleSupport", "Tapestry", "Kernels", "nn", "optim", "data", "vision"],
+            path: "Tests/Torture/Program"),
         .testTarget(name: "KernelsTests", dependencies: kernelModules),
         .testTarget(name: "TapestryTests", dependencies: ["Tapestry"]),
         .testTarget(name: "NNTests", dependencies: ["nn"]),

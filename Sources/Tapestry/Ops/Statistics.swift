@@ -38,17 +38,17 @@ struct CumProd: Primitive {
         if !x.detach().eq(0).any().item(Bool.self) {
             return [CumSum(dim: dim, reverse: true)(dy * saved.y, at: nil) / x]
         }
-        // With zeros: through the chain of products itself.
-        let detached = x.detach().requiresGrad()
-        let chain = enableGrad { () -> Tensor in
-            var outputs: [Tensor] = []
-            for index in 0..<detached.shape[dim] {
-                let part = detached.narrow(dim: dim, start: index, length: 1)
-                outputs.append(outputs.last.map { $0 * part } ?? part)
-            }
-            return Tensor.cat(outputs, dim: dim)
+        // With zeros nothing can be divided: dxᵢ = Π_{j<i} xⱼ · sᵢ, where sᵢ = dyᵢ + xᵢ₊₁ · sᵢ₊₁.
+        func parts(_ tensor: Tensor) -> [Tensor] {
+            (0..<x.shape[dim]).map { tensor.narrow(dim: dim, start: $0, length: 1) }
         }
-        return grad(outputs: [chain], inputs: [detached], gradOutputs: [dy.detach()])
+        let (factors, gradients) = (parts(x), parts(dy))
+        var (before, behind) = ([Tensor.ones(like: factors[0])], [gradients.last!])
+        for factor in factors.dropLast() { before.append(before.last! * factor) }
+        for (gradient, factor) in zip(gradients.dropLast(), factors.dropFirst()).reversed() {
+            behind.append(gradient + factor * behind.last!)
+        }
+        return [Tensor.cat(zip(before, behind.reversed()).map { $0 * $1 }, dim: dim)]
     }
 }
 
