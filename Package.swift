@@ -32,6 +32,16 @@ let engineFlags: [SwiftSetting] = [.unsafeFlags(["-O", "-enforce-exclusivity=unc
 let kernelModules: [Target.Dependency] =
     ["Kernels", "KernelsBaseline", "CPUFeatures"] + wideKernels.map { .byName(name: $0.name) }
 
+// Fuzzing needs another linker: only `Tests/Torture/fuzz` builds its program.
+let fuzzers: [Target] =
+    Context.environment["TAPESTRY_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "fuzz", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "vision"],
+            path: "Tests/Torture/Fuzzers", swiftSettings: [.unsafeFlags(["-parse-as-library"])])
+    ]
+
 let package = Package(
     name: "tapestry",
     platforms: [.macOS(.v26)],
@@ -86,7 +96,7 @@ let package = Package(
         .testTarget(name: "PlotTests", dependencies: ["plot", "CZlib"]),
         .testTarget(name: "NotebookTests", dependencies: ["notebook"]),
         .testTarget(name: "ExamplesTests", dependencies: ["ExampleSupport", "mnist-cnn"]),
-    ] + wideKernels
+    ] + wideKernels + fuzzers
         + lessons.map {
             .executableTarget(
                 name: $0,

@@ -80,7 +80,7 @@ import Testing
         #expect(message.contains("missing keys: conv1.bias"))
     }
 
-    @Test func ctrlCEndsAfterTheStepAndSaves() throws {
+    @Test(arguments: [SIGINT, SIGTERM]) func signalsEndAfterTheStepAndSave(_ number: Int32) throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let weights = "\(folder)/weights.safetensors"
         let process = try start(["--epochs", "1000", "--save", weights])
@@ -90,9 +90,9 @@ import Testing
         while !text.contains("step ["), case let data = errors.fileHandleForReading.availableData, !data.isEmpty {
             text += String(decoding: data, as: UTF8.self)
         }
-        process.interrupt()
+        kill(process.processIdentifier, number)
         process.waitUntilExit()
-        #expect(process.terminationStatus == 130 && process.terminationReason == .exit)
+        #expect(process.terminationStatus == 128 + number && process.terminationReason == .exit)
         let header = try #require(FileManager.default.contents(atPath: weights)).dropFirst(8)
         #expect(header.starts(with: Array("{\"conv1.weight\"".utf8)))
     }

@@ -97,14 +97,15 @@ struct PowNumber: Primitive {
     }
 }
 
-/// `a` to the power of `b`. da = dy · b · a^(b−1), 0 where b is 0; db = dy · y · ln a, 0 where a is 0 and b ≥ 0.
+/// `a` to the power of `b`. da = dy · b · a^(b−1), 0 where both are 0; db = dy · y · ln a, 0 where a is 0 and b ≥ 0.
 struct Pow: Primitive {
     var saves: Saves { [.inputs, .output] }
     func forward(_ x: [Tensor]) -> Tensor { elementwise(.pow, x[0], x[1]) }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
         let (a, b) = (saved.input(0), saved.input(1))
         let zero = Tensor.number(0, dy.dtype)
-        let da = saved.needs(0) ? dy * Tensor.where(b.eq(0), zero, b * a.pow(b - 1)) : nil
+        let da =
+            saved.needs(0) ? dy * Tensor.where(a.eq(0).logicalAnd(b.eq(0)), zero, b * a.pow(b - 1)) : nil
         let db =
             saved.needs(1) ? dy * Tensor.where(a.eq(0).logicalAnd(b.ge(0)), zero, saved.y * a.log()) : nil
         return [da, db]

@@ -1,5 +1,37 @@
 // Elements in another order or number: splitting, repeating, flipping, padding, triangles, patches.
 
+/// The elements with `column − row = offset` of two dimensions, as a last dimension.
+struct Diagonal: Primitive {
+    let offset, rows, columns: Int
+
+    /// Where these elements are in a layout.
+    func placed(in layout: Layout) -> Layout {
+        let (row, column) = (Swift.max(0, -offset), Swift.max(0, offset))
+        let length = Swift.max(0, Swift.min(layout.shape[rows] - row, layout.shape[columns] - column))
+        let others = layout.shape.indices.filter { $0 != rows && $0 != columns }
+        let (down, right) = (layout.strides[rows], layout.strides[columns])
+        return Layout(
+            shape: others.map { layout.shape[$0] } + [length], strides: others.map { layout.strides[$0] } + [down + right],
+            offset: layout.offset + (length == 0 ? 0 : row * down + column * right))
+    }
+
+    func forward(_ x: [Tensor]) -> Tensor { x[0].alias(placed(in: x[0].layout)) }
+    func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
+        [DiagonalGradient(diagonal: self, shape: saved.shape(0))(dy, at: nil)]
+    }
+}
+/// `dy` on the diagonal, zeros elsewhere.
+struct DiagonalGradient: Primitive {
+    let diagonal: Diagonal
+    let shape: [Int]
+    func forward(_ x: [Tensor]) -> Tensor {
+        let result = Tensor.zeros(shape, dtype: x[0].dtype)
+        result.alias(diagonal.placed(in: result.layout)).copyElements(from: x[0])
+        return result
+    }
+    func gradient(_ saved: Saved, _ ddx: Tensor) -> [Tensor?] { [diagonal(ddx, at: nil)] }
+}
+
 extension Tensor {
     // MARK: Parts
 
@@ -105,7 +137,8 @@ extension Tensor {
         var x = reshape(zip(repeats, padded).flatMap { [1, $1] }, file: file, line: line)
         x = x.expand(zip(repeats, padded).flatMap { [$0, $1] }, file: file, line: line)
         // A copy even where a view would do: repeats of one element must not change together.
-        return x.reshape(zip(repeats, padded).map { $0 * $1 }, file: file, line: line).contiguous(file: file, line: line)
+        let y = x.reshape(zip(repeats, padded).map { $0 * $1 }, file: file, line: line)
+        return y.storage === storage ? y.clone(file: file, line: line) : y
     }
     /// As `repeat`, missing counts being 1. Mirrors `torch.tile`.
     public func tile(_ repeats: [Int], file: StaticString = #fileID, line: UInt = #line) -> Tensor {
@@ -128,23 +161,15 @@ extension Tensor {
 
     // MARK: Diagonals and triangles
 
-    /// The diagonal of two dimensions as a last dimension; `offset` above (or, negative, below). Mirrors `torch.diagonal`.
+    /// The diagonal of two dimensions as a last dimension; `offset` above (or, negative, below). A view.
+    /// Mirrors `torch.diagonal`.
     public func diagonal(
         offset: Int = 0, dim1: Int = 0, dim2: Int = 1, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         let site = SourceSite(file, line)
         let (a, b) = (normalized(dim1, "diagonal", site), normalized(dim2, "diagonal", site))
         require(a != b && rank >= 2, "diagonal: shape \(shape) has no dimensions \(dim1) and \(dim2)", site)
-        let places = places.permute((0..<rank).filter { $0 != a && $0 != b } + [a, b])
-        let (rows, columns) = (shape[a], shape[b])
-        let (row, column) = (Swift.max(0, -offset), Swift.max(0, offset))
-        let length = Swift.max(0, Swift.min(rows - row, columns - column))
-        let chosen = places.copied().alias(
-            Layout(
-                shape: Array(places.shape.dropLast(2)) + [length],
-                strides: Layout.contiguousStrides(places.shape).dropLast(2) + [columns + 1],
-                offset: length == 0 ? 0 : row * columns + column))
-        return take(chosen.packed(), site)
+        return Diagonal(offset: offset, rows: a, columns: b)(self, at: site)
     }
     /// A vector as the diagonal of a matrix, or a matrix's diagonal. Mirrors `torch.diag`.
     public func diag(_ diagonal: Int = 0, file: StaticString = #fileID, line: UInt = #line) -> Tensor {

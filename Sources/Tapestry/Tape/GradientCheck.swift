@@ -120,7 +120,7 @@ private func compare(
 extension Tensor {
     /// A copy of the same layout with one element (in row-major order) moved; a leaf that requires gradients.
     fileprivate func moved(element: Int, by amount: Double) -> Tensor {
-        let storage = Storage(byteCount: self.storage.byteCount)
+        let storage = Tensor(uninitialized: [self.storage.byteCount], .uint8).storage
         storage.pointer.copyMemory(from: self.storage.pointer, byteCount: self.storage.byteCount)
         let copy = Tensor(storage: storage, layout: layout, dtype: dtype)
         var (rest, place) = (element, layout.offset)

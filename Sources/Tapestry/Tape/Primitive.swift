@@ -69,8 +69,9 @@ func record(_ primitive: some Primitive, _ inputs: [Tensor], at site: SourceSite
 
 @inline(__always)
 private func unprofiled(_ primitive: some Primitive, _ inputs: [Tensor], _ site: SourceSite?) -> Tensor {
-    guard GradMode.isEnabled else { return primitive.forward(inputs) }
-    let output = GradMode.with(false) { primitive.forward(inputs) }
+    let isRecording = GradMode.isEnabled
+    let output = GradMode.inside(type(of: primitive)) { primitive.forward(inputs) }
+    guard isRecording else { return output }
     return record(primitive, inputs, output, [], site)
 }
 
@@ -80,8 +81,9 @@ func record(
 ) -> (output: Tensor, kept: [Tensor]) {
     func run() -> (output: Tensor, kept: [Tensor]) {
         var kept: [Tensor] = []
-        guard GradMode.isEnabled else { return (primitive.forward(inputs, keeping: &kept), kept) }
-        let output = GradMode.with(false) { primitive.forward(inputs, keeping: &kept) }
+        let isRecording = GradMode.isEnabled
+        let output = GradMode.inside(type(of: primitive)) { primitive.forward(inputs, keeping: &kept) }
+        guard isRecording else { return (output, kept) }
         return (record(primitive, inputs, output, kept, site), kept)
     }
     return Profiler.isActive

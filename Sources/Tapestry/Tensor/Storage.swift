@@ -15,11 +15,9 @@ final class Storage: @unchecked Sendable {
     /// Whose memory this is; nil if it is the pool's.
     private let owner: AnyObject?
 
-    /// Uninitialised memory for `byteCount` bytes.
-    init(byteCount: Int) {
-        guard byteCount >= 0, let block = BufferPool.take(byteCount) else {
-            fail("out of memory: a tensor of \(byteCount) bytes cannot be allocated", nil)
-        }
+    /// Uninitialised memory for `byteCount` bytes; nil if the system has not got so much.
+    init?(byteCount: Int) {
+        guard byteCount >= 0, let block = BufferPool.take(byteCount) else { return nil }
         pointer = block
         self.byteCount = byteCount
         owner = nil
@@ -28,6 +26,12 @@ final class Storage: @unchecked Sendable {
     /// Memory that belongs to `owner` and is valid as long as that lives: a mapped file.
     init(pointer: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
         (self.pointer, self.byteCount, self.owner) = (pointer, byteCount, owner)
+    }
+
+    /// Ends the program: how much is asked for, and by which op.
+    static func failTooLarge(_ size: String, _ shape: [Int], _ dtype: DType) -> Never {
+        let op = GradMode.currentOp.map { ", asked for by \($0)" } ?? ""
+        fail("out of memory: a \(dtype) tensor of shape \(shape) takes \(size)\(op)", nil)
     }
 
     deinit { if owner == nil { BufferPool.give(pointer, byteCount) } }

@@ -42,8 +42,14 @@ public final class Tensor: @unchecked Sendable {
 
     /// Uninitialised memory of a shape.
     init(uninitialized shape: [Int], _ dtype: DType) {
+        var (byteCount, isTooLarge) = (dtype.size, false)
+        for length in shape where !isTooLarge { (byteCount, isTooLarge) = byteCount.multipliedReportingOverflow(by: length) }
+        if isTooLarge { Storage.failTooLarge("more bytes than can be counted", shape, dtype) }
         layout = Layout(contiguous: shape)
-        storage = Storage(byteCount: layout.count * dtype.size)
+        guard let storage = Storage(byteCount: byteCount) else {
+            Storage.failTooLarge("\(byteCount) bytes", shape, dtype)
+        }
+        self.storage = storage
         self.dtype = dtype
     }
 

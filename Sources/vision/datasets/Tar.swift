@@ -6,7 +6,7 @@ import Tapestry
 /// ustar). The folder appears under its name only when it is whole.
 ///
 /// - Throws: `FileError` for an archive that is damaged, has names that lead elsewhere, or lacks the folder.
-func unpackTar(_ path: String, folder: String, into root: String) throws {
+package func unpackTar(_ path: String, folder: String, into root: String) throws {
     let temporary = "\(root)/.\(folder).\(UInt32.random(in: .min ... .max)).part"
     defer { try? FileManager.default.removeItem(atPath: temporary) }
     let reader = try GzipReader(path)

@@ -165,7 +165,7 @@ extension Operation {
         pair("pow", where: { a, _ in isPositive(a) }, pow, { $0.pow($1) }) { "\($0).pow(\($1))" },
         pair("maximum", where: { isNoKink($0 - $1) }, max, { $0.maximum($1) }) { "\($0).maximum(\($1))" },
         pair("minimum", where: { isNoKink($0 - $1) }, min, { $0.minimum($1) }) { "\($0).minimum(\($1))" },
-        pair("atan2", where: { isAwayFromZero($1) }, atan2, { $0.atan2($1) }) { "\($0).atan2(\($1))" },
+        pair("atan2", where: { isAwayFromZero($1) && ($1 > 0 || isNoKink($0)) }, atan2, { $0.atan2($1) }) { "\($0).atan2(\($1))" },
         pair("lerp", { $0 + ($1 - $0) * 0.3 }, { $0.lerp($1, weight: 0.3) }) { "\($0).lerp(\($1), weight: 0.3)" },
         pair("where", where: { a, _ in isNoKink(a) }, { $0 > 0 ? $0 : $1 }, { Tensor.where($0.gt(0), $0, $1) }) {
             "Tensor.where(\($0).gt(0), \($0), \($1))"

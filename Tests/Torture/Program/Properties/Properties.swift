@@ -10,7 +10,6 @@ enum Properties {
         .init("--print", nil, "print the programs as scripts instead of running them"),
         .init("--batch", nil, "run them in this process and say each seed first"),
         .init("--check-program", nil, "check one program given as JSON on standard input"),
-        .init("--help", nil, "show this"),
     ]
 
     static func run(_ arguments: Arguments) throws -> Bool {

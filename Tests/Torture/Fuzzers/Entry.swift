@@ -1,0 +1,28 @@
+// What libFuzzer calls: one program for all parsers, the environment variable FUZZ says which.
+import Foundation
+import Tapestry
+
+private let parser: Parser = {
+    let name = ProcessInfo.processInfo.environment["FUZZ"] ?? ""
+    guard let parser = Parser.all.first(where: { $0.name == name }) else {
+        fatalError("FUZZ is '\(name)'; expected one of \(Parser.all.map(\.name).joined(separator: " "))")
+    }
+    return parser
+}()
+
+/// A folder of this process's own, left to the script that started it.
+private let folder: String = {
+    let path = FileManager.default.temporaryDirectory.appending(path: "tapestry-fuzz-\(getpid())").path
+    try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    return path
+}()
+
+/// Reads one input; anything but a return or a `FileError` ends the program, which is a finding.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    do {
+        try parser.read(UnsafeRawBufferPointer(start: bytes, count: count), folder)
+    } catch is FileError {
+    } catch { fatalError("\(parser.name) threw something that is no FileError: \(error)") }
+    return 0
+}
