@@ -38,7 +38,7 @@ let fuzzers: [Target] =
     ? []
     : [
         .executableTarget(
-            name: "fuzz", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "vision"],
+            name: "fuzz", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Tests/Torture/Fuzzers", swiftSettings: [.unsafeFlags(["-parse-as-library"])])
     ]
 
@@ -85,7 +85,7 @@ let package = Package(
             path: "Tests/KillWhileSaving"),
         .executableTarget(
             name: "torture", dependencies: ["ExampleSupport", "Tapestry", "Kernels", "nn", "optim", "data", "vision"],
-            path: "Tests/Torture/Program"),
+            path: "Tests/Torture/Program", swiftSettings: engineFlags),
         .testTarget(name: "KernelsTests", dependencies: kernelModules),
         .testTarget(name: "TapestryTests", dependencies: ["Tapestry"]),
         .testTarget(name: "NNTests", dependencies: ["nn"]),

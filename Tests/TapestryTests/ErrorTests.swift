@@ -65,4 +65,19 @@ import Testing
                 _ = grad(outputs: [x * 2], inputs: [y])
             }, "grad: no output depends on input 0", "ErrorTests.swift:")
     }
+    @Test func tensorsThatAreTooLarge() async {
+        expect(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                _ = Tensor.zeros([1 << 24, 1 << 25])
+            }, "out of memory: a float32 tensor of shape [16777216, 33554432] takes 2251799813685248 bytes")
+        expect(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                let long = Tensor.ones([1 << 24, 1])
+                _ = long.matmul(long.transpose(0, 1))
+            }, "takes 1125899906842624 bytes, asked for by MatMul")
+        expect(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                _ = Tensor.zeros([1 << 62, 8])
+            }, "[4611686018427387904, 8] takes more bytes than can be counted")
+    }
 }

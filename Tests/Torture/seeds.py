@@ -153,6 +153,12 @@ for name, value in contents.items():
         archive.writestr("model/version", b"3\n")
     put("torch", name, buffer.getvalue())
 
+# tables
+put("csv", "header", b"label,a,b\n1,0.5,-2e3\n0,1,2\n")
+put("csv", "bare", b"1,2,3\r\n4,5,6\r\n")
+put("csv", "quoted", b'"label","a ""b"""\n"1","2"\n')
+put("csv", "semicolons", b"0.5;-1;3\n0;;9")
+
 # command lines
 put("arguments", "usual", b"--epochs\0003\0--lr\0000.1\0--json")
 put("arguments", "equals", b"--epochs=3\0--lr=1e-3")

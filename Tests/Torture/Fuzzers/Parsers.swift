@@ -2,6 +2,7 @@
 import ExampleSupport
 import Foundation
 import Tapestry
+import data
 import nn
 import optim
 import vision
@@ -53,6 +54,11 @@ struct Parser: Sendable {
         Parser(name: "checkpoint") { bytes, folder in
             let model = nn.Linear(3, 2)
             try loadCheckpoint(from: try file(bytes, folder), model: model, optimizer: optim.Adam(model.parameters()))
+        },
+        Parser(name: "csv") { bytes, folder in
+            let path = try file(bytes, folder)
+            _ = try data.CSVDataset(path)
+            _ = try data.CSVDataset(path, labelColumn: -1, separator: ";", classes: 10, targetType: .float32)
         },
         // Words end with zero bytes, as in the system's own command lines.
         Parser(name: "arguments") { bytes, _ in

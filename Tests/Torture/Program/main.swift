@@ -49,7 +49,11 @@ let commands = [
             if let limit = try arguments.int("--limit", 1...Int.max) {
                 signal(SIGXFSZ, SIG_IGN)  // then writing fails as on a full disk
                 var bounds = rlimit(rlim_cur: rlim_t(limit), rlim_max: rlim_t(limit))
-                setrlimit(RLIMIT_FSIZE, &bounds)
+                #if canImport(Glibc)
+                    setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &bounds)
+                #else
+                    setrlimit(RLIMIT_FSIZE, &bounds)
+                #endif
             }
             try FaultStress.save(to: path)
             return true

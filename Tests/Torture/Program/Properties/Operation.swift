@@ -43,7 +43,7 @@ struct Operation: Sendable {
     /// All, with the families that matter most several times, so that they are drawn more often.
     static let all: [Operation] =
         elementwise + pairs + pairs + shapes + shapes + arrangements + reductions + reductions + products + products
-        + inPlace + inPlace + inPlace
+        + layers + layers + inPlace + inPlace + inPlace
     static let named = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
 }
 

@@ -78,7 +78,7 @@ enum FaultStress {
     /// Another program renames one right file over another while we read: each read gets one of them whole.
     private static func replacedWhileRead(_ folder: String, _ rounds: Int, _ checks: Checks) throws {
         let path = "\(folder)/weights"
-        func write(_ version: Int) throws {
+        @Sendable func write(_ version: Int) throws {
             let size = version % 2 == 0 ? 70_000 : 30_000
             try saveSafetensors(["a": Tensor.full([size], version), "b": Tensor.full([7], version)], to: path)
         }
@@ -149,13 +149,20 @@ enum FaultStress {
         }
     }
 
+    /// The loader hands on the batches before, then the error, with and without threads in the background.
     private static func samplesThatThrow(_ checks: Checks) throws {
-        var batches = data.DataLoader(Broken(), batchSize: 3).batches()
-        var seen = 0
-        do {
-            while let (_, targets) = try batches.next() { seen += targets.count }
-            checks.expect(false, "a sample that throws is passed over")
-        } catch { checks.expect(error is FileError && seen == 6, "a sample that throws gives \(error) after \(seen)") }
+        for workers in [0, 2] {
+            var batches = data.DataLoader(Broken(), batchSize: 3, numWorkers: workers).batches()
+            var seen = 0
+            do {
+                while let (_, targets) = try batches.next() { seen += targets.count }
+                checks.expect(false, "a sample that throws is passed over")
+            } catch {
+                checks.expect(
+                    "\(error)".contains("sample 7") && "\(error)".contains("image-7.png") && seen == 6,
+                    "with \(workers) workers a sample that throws gives \(error) after \(seen)")
+            }
+        }
     }
 }
 

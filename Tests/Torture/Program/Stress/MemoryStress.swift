@@ -8,6 +8,7 @@ import optim
 enum MemoryStress {
     static func run(steps: Int) throws -> Bool {
         let checks = Checks("memory")
+        numThreads = 1  // steps are small
         try training(steps, checks)
         tapes(checks)
         pool(checks)
@@ -98,7 +99,7 @@ enum MemoryStress {
     }
 
     /// The programs that ask for too much, and what their one line must hold.
-    static let requests: [(name: String, words: [String], run: () -> Void)] = [
+    static let requests: [(name: String, words: [String], run: @Sendable () -> Void)] = [
         ("zeros", ["2251799813685248 bytes", "[16777216, 33554432]"], { _ = Tensor.zeros([1 << 24, 1 << 25]) }),
         ("matmul", ["1125899906842624 bytes", "MatMul", "[16777216, 16777216]"], {
             _ = Tensor.ones([1 << 24, 1], requiresGrad: true).matmul(Tensor.ones([1, 1 << 24]))
@@ -119,13 +120,14 @@ enum MemoryStress {
 
     /// Bytes of this process in memory; on systems without /proc the most there ever were.
     private static func residentBytes() -> Int {
-        if let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8),
-            let pages = text.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
-        {
+        #if os(Linux)
+            let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+            let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
             return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
-        }
-        var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
-        return usage.ru_maxrss
+        #else
+            var usage = rusage()
+            getrusage(RUSAGE_SELF, &usage)
+            return usage.ru_maxrss
+        #endif
     }
 }
