@@ -24,12 +24,13 @@ func softmax<I: ISA>(
                 index &+= count
             }
             let sum = I.V(repeating: total.sum())
-            let shift = logarithm ? largest + I.log(sum) : sum
+            // The largest is taken off first: far from zero it would swallow the logarithm.
+            let logSum = I.log(sum)
             index = 0
             while index < length {
                 let count = Swift.min(I.width, length &- index)
                 let value = gather(I.self, logarithm ? source : UnsafeRawPointer(target), 1, index, count)
-                scatterRun(I.self, logarithm ? value - shift : value / shift, target, index, count)
+                scatterRun(I.self, logarithm ? (value - largest) - logSum : value / sum, target, index, count)
                 index &+= count
             }
             return
@@ -40,10 +41,10 @@ func softmax<I: ISA>(
         }
         var sum = I.V.zero
         for index in 0..<length { sum += I.exp(gather(I.self, source, 1, index &* step, lanes) - largest) }
-        let logSum = largest + I.log(sum)
+        let logSum = I.log(sum)
         for index in 0..<length {
             let value = gather(I.self, source, 1, index &* step, lanes)
-            let result = logarithm ? value - logSum : I.exp(value - largest) / sum
+            let result = logarithm ? (value - largest) - logSum : I.exp(value - largest) / sum
             scatterRun(I.self, result, target, index &* step, lanes)
         }
     }

@@ -127,7 +127,9 @@ extension Tensor {
     ) -> Tensor {
         let axes = normalized(dims, "variance", SourceSite(file, line))
         let count = axes.reduce(1) { $0 * shape[$1] }
-        let centred = self - mean(dims: axes, keepdim: true, file: file, line: line)
+        // Taken off twice: far from zero the first mean is rounded, and a plain square would show by how much.
+        let nearly = self - detach().mean(dims: axes, keepdim: true, file: file, line: line)
+        let centred = nearly - nearly.mean(dims: axes, keepdim: true, file: file, line: line)
         return (centred * centred).sum(dims: axes, keepdim: keepdim) / Swift.max(0, Double(count) - correction)
     }
     /// Standard deviation: the root of the variance, with gradient 0 where it is 0. Mirrors `torch.std`.
