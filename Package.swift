@@ -3,8 +3,8 @@ import PackageDescription
 
 /// Lessons under Notebooks-as-scripts, each a program of one file.
 let lessons = [
-    "00-autograd-in-ten-minutes", "01-pytorch-mnist-cnn", "03-numpy-simple-convnet",
-    "04-batchnorm-augmentation-lenet5-resblk", "05-mnist-cnn-sgd-momentum",
+    "00-autograd-in-ten-minutes", "01-pytorch-mnist-cnn", "02-keras-convolution-and-resnet",
+    "03-numpy-simple-convnet", "04-batchnorm-augmentation-lenet5-resblk", "05-mnist-cnn-sgd-momentum",
 ]
 
 // Kernels and engine are optimised in every configuration, so that `swift run` (a debug build)
