@@ -12,16 +12,19 @@ extension models {
         public let units: Sequential
         public let head: Linear
 
-        public init(inChannels: Int = 1, numClasses: Int = 10) {
+        /// - Parameter momentum: share of a batch in the running statistics. With Keras's 0.01 they tell of the data only
+        ///   after some hundred steps; a shorter training wants more.
+        public init(inChannels: Int = 1, numClasses: Int = 10, momentum: Double = 0.01) {
             stem = [
                 Conv2d(inChannels, 64, kernelSize: 7, stride: 2, padding: .same, bias: false),
-                batchNorm(64), ReLU(), MaxPool2d(3, stride: 2, padding: .same),
+                batchNorm(64, momentum), ReLU(), MaxPool2d(3, stride: 2, padding: .same),
             ]
             units = Sequential()
             var previous = 64
             for (count, channels) in [(3, 64), (4, 128), (6, 256), (3, 512)] {
                 for _ in 0..<count {
-                    units.append(ResidualUnit(previous, channels, stride: channels == previous ? 1 : 2))
+                    units.append(
+                        ResidualUnit(previous, channels, stride: channels == previous ? 1 : 2, momentum: momentum))
                     previous = channels
                 }
             }
@@ -44,18 +47,18 @@ extension models {
         /// Empty at stride 1.
         public let skipLayers: Sequential
 
-        public init(_ inChannels: Int, _ filters: Int, stride: Int = 1) {
+        public init(_ inChannels: Int, _ filters: Int, stride: Int = 1, momentum: Double = 0.01) {
             mainLayers = [
                 Conv2d(inChannels, filters, kernelSize: 3, stride: Pair(stride), padding: .same, bias: false),
-                batchNorm(filters), ReLU(),
-                Conv2d(filters, filters, kernelSize: 3, padding: .same, bias: false), batchNorm(filters),
+                batchNorm(filters, momentum), ReLU(),
+                Conv2d(filters, filters, kernelSize: 3, padding: .same, bias: false), batchNorm(filters, momentum),
             ]
             skipLayers =
                 stride == 1
                 ? []
                 : [
                     Conv2d(inChannels, filters, kernelSize: 1, stride: Pair(stride), padding: .same, bias: false),
-                    batchNorm(filters),
+                    batchNorm(filters, momentum),
                 ]
         }
 
@@ -63,5 +66,7 @@ extension models {
     }
 }
 
-/// Batch normalisation with Keras's defaults.
-private func batchNorm(_ channels: Int) -> BatchNorm2d { BatchNorm2d(channels, eps: 1e-3, momentum: 0.01) }
+/// Batch normalisation with Keras's ε.
+private func batchNorm(_ channels: Int, _ momentum: Double) -> BatchNorm2d {
+    BatchNorm2d(channels, eps: 1e-3, momentum: momentum)
+}
