@@ -64,7 +64,7 @@ let package = Package(
             name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
             resources: [.copy("Resources/mnist"), .copy("Resources/images")], swiftSettings: engineFlags),
         .target(name: "plot", dependencies: ["Tapestry", "CZlib"], swiftSettings: engineFlags),
-        .target(name: "ExampleSupport", path: "Examples/Support"),
+        .target(name: "ExampleSupport", dependencies: ["Tapestry", "nn"], path: "Examples/Support"),
         .executableTarget(
             name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/mnist-cnn"),
@@ -73,6 +73,27 @@ let package = Package(
             name: "notebook",
             dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "training", "vision", "plot"],
             path: "Examples/notebook", swiftSettings: engineFlags),
+        .executableTarget(
+            name: "cifar10-lenet5", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
+            path: "Examples/cifar10-lenet5"),
+        .executableTarget(
+            name: "resnet34", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "training", "vision"],
+            path: "Examples/resnet34"),
+        .executableTarget(
+            name: "image-classifier", dependencies: ["ExampleSupport", "Tapestry", "nn", "vision"],
+            path: "Examples/image-classifier"),
+        .executableTarget(
+            name: "char-rnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim"],
+            path: "Examples/char-rnn", resources: [.copy("sonnets.txt")]),
+        .executableTarget(
+            name: "gan-mnist", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
+            path: "Examples/gan-mnist"),
+        .executableTarget(
+            name: "gradcheck-your-op", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim"],
+            path: "Examples/gradcheck-your-op"),
+        .executableTarget(
+            name: "compare-with-torch", dependencies: ["ExampleSupport", "Tapestry", "nn", "vision"],
+            path: "Examples/compare-with-torch", exclude: ["dump.py"]),
         .executableTarget(
             name: "parity", dependencies: ["Tapestry", "nn", "optim", "data", "vision"], path: "Tests/Parity"),
         .executableTarget(

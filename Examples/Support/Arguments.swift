@@ -78,6 +78,15 @@ public struct Arguments {
         return value
     }
 
+    /// One of some names.
+    public func choice(_ name: String, of choices: [String]) throws -> String? {
+        guard let text = given[name] else { return nil }
+        guard choices.contains(text) else {
+            throw UsageError(description: "\(name) is '\(text)'; expected one of \(choices.joined(separator: ", "))")
+        }
+        return text
+    }
+
     /// The help: what the program does, its flags in columns, examples.
     public static func help(_ summary: String, flags: [Flag], examples: [String]) -> String {
         let names = flags.map { $0.name + ($0.value.map { " " + $0 } ?? "") }

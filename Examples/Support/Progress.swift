@@ -18,6 +18,11 @@ public struct Progress {
 
     /// Shows where the epoch stands after `step` steps (from 1) and `items` images.
     public mutating func update(step: Int, items: Int, loss: Double, accuracy: Double) {
+        update(step: step, items: items, String(format: "loss %.4f  accuracy %5.2f %%", loss, accuracy * 100))
+    }
+
+    /// The same with figures of one's own and items other than images.
+    public mutating func update(step: Int, items: Int, unit: String = "images", _ values: @autoclosure () -> String) {
         let now = ContinuousClock.now
         let isLast = step == steps
         if isTerminal {
@@ -29,9 +34,7 @@ public struct Progress {
         lastDrawn = now
         let elapsed = max(seconds, 1e-9)
         let left = elapsed / Double(step) * Double(steps - step)
-        let figures = String(
-            format: "loss %.4f  accuracy %5.2f %%  %.0f images/s  %@ left", loss, accuracy * 100,
-            Double(items) / elapsed, time(left))
+        let figures = values() + String(format: "  %.0f %@/s  %@ left", Double(items) / elapsed, unit, time(left))
         if isTerminal {
             write("\r" + bar(step, figures) + "\u{1b}[K" + (isLast ? "\n" : ""))
         } else {

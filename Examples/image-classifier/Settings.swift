@@ -1,0 +1,73 @@
+// The command line of image-classifier.
+import ExampleSupport
+
+struct Settings {
+    let images: [String]
+    let weights: String?
+    let labels: [String]?
+    let architecture: Architecture
+    let top: Int
+    let save: String?
+    let quick: Bool
+    let seed: UInt64
+    let threads: Int?
+
+    static let flags: [Arguments.Flag] = [
+        .init("--weights", "FILE", "weights with torchvision's names: .safetensors, or .pth of torch.save"),
+        .init("--load", "FILE", "the same"),
+        .init("--arch", "NAME", "resnet18 (default), resnet34, resnet50, resnet101 or resnet152"),
+        .init("--image", "FILE", "a PNG or PNM image (default: the two photographs shipped here)"),
+        .init("--labels", "FILE", "names of the classes, one a line (default: their numbers)"),
+        .init("--top", "K", "how many classes to show (default 5)"),
+        .init("--save", "FILE", "write the weights as safetensors: makes one of a .pth file"),
+        .init("--quick", nil, "go without a file, by weights drawn from the seed: shows the way, means nothing"),
+        .init("--seed", "N", "seed of the weights of --quick (default 0)"),
+        .init("--threads", "N", "threads to use (default: all cores; results are the same for any number)"),
+        .init("--help", nil, "show this"),
+    ]
+
+    static let help =
+        Arguments.help(
+            "image-classifier: tells what is to be seen in an image, by a ResNet with torchvision's weights.",
+            flags: flags,
+            examples: [
+                "swift run image-classifier --weights resnet18.safetensors --labels imagenet_classes.txt",
+                "swift run image-classifier --weights resnet18.pth --image dog.png --top 3",
+                "swift run image-classifier --weights resnet50.pth --arch resnet50 --save resnet50.safetensors",
+                "swift run image-classifier --quick",
+            ]) + "\n\n" + whereToGetWeights(Architecture.resnet18.rawValue)
+
+    /// How torchvision's weights, and the names of their classes, become files.
+    static func whereToGetWeights(_ name: String) -> String {
+        """
+        Weights are not shipped. With torchvision at hand, two lines of Python write them and the classes' names:
+          import torch, torchvision; w = torchvision.models.get_model_weights("\(name)").DEFAULT
+          torch.save(w.get_state_dict(), "\(name).pth"); open("labels.txt", "w").write("\\n".join(w.meta["categories"]))
+        """
+    }
+
+    /// Nil if the help is wanted.
+    init?(_ words: [String]) throws {
+        let arguments = try Arguments(words, flags: Settings.flags)
+        if arguments.has("--help") { return nil }
+        let name = try arguments.choice("--arch", of: Architecture.allCases.map(\.rawValue))
+        architecture = name.flatMap { Architecture(rawValue: $0) } ?? .resnet18
+        quick = arguments.has("--quick")
+        guard arguments.string("--weights") == nil || arguments.string("--load") == nil else {
+            throw Arguments.UsageError(description: "--load and --weights are the same; give one of them")
+        }
+        weights = arguments.string("--weights") ?? arguments.string("--load")
+        guard (weights != nil) != quick else {
+            throw Arguments.UsageError(
+                description: quick
+                    ? "--quick goes without weights, but --weights is given"
+                    : "--weights FILE is missing; --quick goes without.\n" + Settings.whereToGetWeights(architecture.rawValue))
+        }
+        images = arguments.string("--image").map { [$0] } ?? []
+        labels = try arguments.string("--labels").map(readLabels)
+        top = try arguments.int("--top", 1...1000) ?? 5
+        save = arguments.string("--save")
+        seed = UInt64(try arguments.int("--seed", 0...Int.max) ?? 0)
+        threads = try arguments.int("--threads", 1...1024)
+    }
+}
