@@ -116,7 +116,12 @@ let package = Package(
         .testTarget(name: "VisionTests", dependencies: ["vision", "CZlib"], resources: [.copy("Resources")]),
         .testTarget(name: "PlotTests", dependencies: ["plot", "CZlib"]),
         .testTarget(name: "NotebookTests", dependencies: ["notebook"]),
-        .testTarget(name: "ExamplesTests", dependencies: ["ExampleSupport", "mnist-cnn"]),
+        .testTarget(
+            name: "ExamplesTests",
+            dependencies: [
+                "ExampleSupport", "Tapestry", "mnist-cnn", "cifar10-lenet5", "resnet34", "image-classifier", "char-rnn",
+                "gan-mnist", "gradcheck-your-op", "compare-with-torch",
+            ]),
     ] + wideKernels + fuzzers
         + lessons.map {
             .executableTarget(

@@ -31,20 +31,19 @@ struct Settings {
             "image-classifier: tells what is to be seen in an image, by a ResNet with torchvision's weights.",
             flags: flags,
             examples: [
-                "swift run image-classifier --weights resnet18.safetensors --labels imagenet_classes.txt",
-                "swift run image-classifier --weights resnet18.pth --image dog.png --top 3",
+                "swift run image-classifier --weights resnet18.pth --labels labels.txt",
+                "swift run image-classifier --weights resnet18.safetensors --image dog.png --top 3",
                 "swift run image-classifier --weights resnet50.pth --arch resnet50 --save resnet50.safetensors",
                 "swift run image-classifier --quick",
-            ]) + "\n\n" + whereToGetWeights(Architecture.resnet18.rawValue)
+            ]) + "\n\n" + whereToGetWeights
 
     /// How torchvision's weights, and the names of their classes, become files.
-    static func whereToGetWeights(_ name: String) -> String {
+    private static let whereToGetWeights = """
+        Weights are not shipped. Where torchvision is at hand, three lines of Python write them, and the labels:
+          import torch, torchvision; w = torchvision.models.get_model_weights("resnet18").DEFAULT
+          torch.save(w.get_state_dict(), "resnet18.pth")
+          open("labels.txt", "w").write("\\n".join(w.meta["categories"]))
         """
-        Weights are not shipped. With torchvision at hand, two lines of Python write them and the classes' names:
-          import torch, torchvision; w = torchvision.models.get_model_weights("\(name)").DEFAULT
-          torch.save(w.get_state_dict(), "\(name).pth"); open("labels.txt", "w").write("\\n".join(w.meta["categories"]))
-        """
-    }
 
     /// Nil if the help is wanted.
     init?(_ words: [String]) throws {
@@ -61,7 +60,7 @@ struct Settings {
             throw Arguments.UsageError(
                 description: quick
                     ? "--quick goes without weights, but --weights is given"
-                    : "--weights FILE is missing; --quick goes without.\n" + Settings.whereToGetWeights(architecture.rawValue))
+                    : "--weights FILE is missing; --help tells how to get one, --quick goes without")
         }
         images = arguments.string("--image").map { [$0] } ?? []
         labels = try arguments.string("--labels").map(readLabels)

@@ -97,37 +97,11 @@ import Testing
         #expect(header.starts(with: Array("{\"conv1.weight\"".utf8)))
     }
 
-    // MARK: Running
+    private let program = Program("mnist-cnn")
+    private func start(_ words: [String]) throws -> Process { try program.start(words) }
+    private func run(_ words: [String]) throws -> Program.Result { try program.run(words) }
 
-    private func start(_ words: [String]) throws -> Process {
-        let process = Process()
-        let folders = [
-            Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent(),
-        ]
-        let program: URL = try #require(
-            folders.map { $0.appendingPathComponent("mnist-cnn") }
-                .first { FileManager.default.isExecutableFile(atPath: $0.path) })
-        process.executableURL = program
-        process.arguments = words
-        process.standardOutput = Pipe()
-        process.standardError = Pipe()
-        try process.run()
-        return process
-    }
-
-    private func run(_ words: [String]) throws -> (status: Int32, output: [String], errors: [String]) {
-        let process = try start(words)
-        // Both are shorter than a pipe holds.
-        func lines(_ pipe: Any?) -> [String] {
-            let data = (pipe as! Pipe).fileHandleForReading.readDataToEndOfFile()
-            return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
-        }
-        let (output, errors) = (lines(process.standardOutput), lines(process.standardError))
-        process.waitUntilExit()
-        return (process.terminationStatus, output, errors)
-    }
-
-    private func object(_ result: (status: Int32, output: [String], errors: [String])) throws -> [String: Double] {
+    private func object(_ result: Program.Result) throws -> [String: Double] {
         #expect(result.status == 0 && result.output.count == 1, "\(result)")
         let line = try #require(result.output.first)
         return try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Double])
