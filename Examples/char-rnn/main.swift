@@ -19,7 +19,9 @@ final class CharacterModel: nn.Module {
     }
 
     /// Logits, and the state to go on from.
-    func callAsFunction(_ x: Tensor, _ state: (h: Tensor, c: Tensor)?) -> (logits: Tensor, state: (h: Tensor, c: Tensor)) {
+    func callAsFunction(
+        _ x: Tensor, _ state: (h: Tensor, c: Tensor)?
+    ) -> (logits: Tensor, state: (h: Tensor, c: Tensor)) {
         let (output, state) = lstm(embedding(x), state)
         return (out(output), state)
     }

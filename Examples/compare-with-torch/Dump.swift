@@ -21,7 +21,8 @@ struct Dump {
             target.shape == [input.shape[0]], target.dtype == .int64
         else { throw FileError(path, "has no 'input' or no 'target' with a class for each of its rows") }
         let prefix = "state "
-        let state = tensors.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) }
+        let state = tensors.filter { $0.key.hasPrefix(prefix) }
+            .map { (String($0.key.dropFirst(prefix.count)), $0.value) }
         model = file.metadata["model"] ?? ""
         start = Start(
             state: Dictionary(uniqueKeysWithValues: state), input: input, target: target,
