@@ -56,5 +56,6 @@ func write(_ bytes: [UInt8], to path: String) throws {
 /// The same dtype, shape and bits.
 func expectSame(_ a: Tensor, _ b: Tensor, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(a.dtype == b.dtype && a.shape == b.shape, sourceLocation: sourceLocation)
-    #expect(a.packed().elementBytes.elementsEqual(b.packed().elementBytes), sourceLocation: sourceLocation)
+    let areSame = a.withElementBytes { x in b.withElementBytes { y in x.elementsEqual(y) } }
+    #expect(areSame, sourceLocation: sourceLocation)
 }

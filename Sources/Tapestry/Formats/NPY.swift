@@ -14,10 +14,10 @@ public func loadNPY(from path: String) throws -> Tensor { try npyTensor(InputFil
 ///
 /// - Throws: `FileError` if the file cannot be written.
 public func saveNPY(_ tensor: Tensor, to path: String) throws {
-    let (header, plain) = (NPYHeader(tensor).bytes, tensor.packed())
+    let header = NPYHeader(tensor).bytes
     try writeAtomically(to: path) { append in
         try header.withUnsafeBytes { try append($0) }
-        try append(plain.elementBytes)
+        try tensor.withElementBytes(append)
     }
 }
 
@@ -48,9 +48,10 @@ func saveNPZ(_ tensors: [String: Tensor], to path: String, compressed: Bool, _ w
     try writeAtomically(to: path) { append in
         for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
             guard name.utf8.count <= 0xffff - 4 else { throw FileError(path, "a name is longer than 65,531 bytes") }
-            let (header, plain) = (NPYHeader(tensor).bytes, tensor.packed())
-            try header.withUnsafeBytes {
-                try writer.add("\(name).npy", [$0, plain.elementBytes], compressed: compressed, append: append)
+            try NPYHeader(tensor).bytes.withUnsafeBytes { header in
+                try tensor.withElementBytes { elements in
+                    try writer.add("\(name).npy", [header, elements], compressed: compressed, append: append)
+                }
             }
         }
         try writer.finish(append: append)
@@ -58,8 +59,13 @@ func saveNPZ(_ tensors: [String: Tensor], to path: String, compressed: Bool, _ w
 }
 
 extension Tensor {
-    /// The memory of a contiguous tensor; valid as long as the tensor is.
-    var elementBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointer, count: count * dtype.size) }
+    /// Calls `body` with the elements in row-major order; the bytes are good during the call only.
+    func withElementBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        let plain = packed()
+        return try withExtendedLifetime(plain) {
+            try body(UnsafeRawBufferPointer(start: plain.pointer, count: count * dtype.size))
+        }
+    }
 }
 
 /// Reads an array from the bytes of a `.npy` file.

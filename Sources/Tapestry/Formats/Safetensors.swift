@@ -114,10 +114,7 @@ public func saveSafetensors(
     try writeAtomically(to: path) { append in
         try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try append($0) }
         try header.withUnsafeBytes { try append($0) }
-        for (_, tensor) in tensors {
-            let plain = tensor.packed()
-            try append(plain.elementBytes)
-        }
+        for (_, tensor) in tensors { try tensor.withElementBytes(append) }
     }
 }
 
