@@ -1,5 +1,6 @@
 // Marks within a line of Markdown: emphasis, code, links, mathematics.
 import Foundation
+import Tapestry
 
 /// Reads a paragraph from left to right; a mark that nothing closes is text.
 struct Inline {
@@ -15,7 +16,7 @@ struct Inline {
     private static let deepest = 8, longest = 4000
 
     private static func html(_ text: [Character], depth: Int) -> String {
-        guard text.count <= longest else { return escaped(String(text)) }
+        guard text.count <= longest else { return escapedMarkup(String(text)) }
         var inline = Inline(text: text, depth: depth)
         while inline.position < text.count { inline.step() }
         return inline.html
@@ -38,7 +39,7 @@ struct Inline {
             default: false
             }
         guard !taken else { return }
-        html += escaped(String(character))
+        html += escapedMarkup(String(character))
         position += 1
     }
 
@@ -65,14 +66,14 @@ struct Inline {
 
     private func inner(_ range: Range<Int>) -> String {
         depth < Inline.deepest
-            ? Inline.html(Array(text[range]), depth: depth + 1) : escaped(String(text[range]))
+            ? Inline.html(Array(text[range]), depth: depth + 1) : escapedMarkup(String(text[range]))
     }
 
     private mutating func backslash() -> Bool {
         guard position + 1 < text.count, case let next = text[position + 1], next.isASCII,
             next.isPunctuation || "$+<=>^`|~".contains(next)
         else { return false }
-        html += escaped(String(next))
+        html += escapedMarkup(String(next))
         position += 2
         return true
     }
@@ -85,7 +86,7 @@ struct Inline {
             if run == marks {
                 let body = String(text[(position + marks)..<start])
                 let isPadded = body.hasPrefix(" ") && body.hasSuffix(" ") && body.contains { $0 != " " }
-                html += "<code>\(escaped(isPadded ? String(body.dropFirst().dropLast()) : body))</code>"
+                html += "<code>\(escapedMarkup(isPadded ? String(body.dropFirst().dropLast()) : body))</code>"
                 position = start + run
                 return true
             }
@@ -126,7 +127,7 @@ struct Inline {
         guard let (label, target, end) = labelled(start) else { return false }
         html +=
             Inline.isSafe(target)
-            ? "<a href=\"\(escaped(target))\">\(inner(label))</a>" : escaped(String(text[start..<end]))
+            ? "<a href=\"\(escapedMarkup(target))\">\(inner(label))</a>" : escapedMarkup(String(text[start..<end]))
         position = end
         return true
     }
@@ -175,7 +176,7 @@ struct Inline {
         var rest = text
         while let character = rest.popFirst() {
             guard character == "^" || character == "_", let next = rest.first, !next.isWhitespace else {
-                html += escaped(String(character))
+                html += escapedMarkup(String(character))
                 continue
             }
             let tag = character == "^" ? "sup" : "sub"
@@ -187,7 +188,7 @@ struct Inline {
                 body = rest.prefix(1)
                 rest.removeFirst()
             }
-            html += "<\(tag)>\(escaped(String(body)))</\(tag)>"
+            html += "<\(tag)>\(escapedMarkup(String(body)))</\(tag)>"
         }
         return html
     }
@@ -197,28 +198,13 @@ struct Inline {
         guard sees("https://", at: position) || sees("http://", at: position) else { return false }
         var target = text[position...].prefix { !$0.isWhitespace && !"<>\"'`|".contains($0) }
         while let last = target.last, ".,;:!?)*_".contains(last) { target.removeLast() }
-        html += "<a href=\"\(escaped(String(target)))\">\(escaped(String(target)))</a>"
+        html += "<a href=\"\(escapedMarkup(String(target)))\">\(escapedMarkup(String(target)))</a>"
         position += target.count
         return true
     }
 }
 
-/// Text as HTML holds it.
-func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "&": result += "&amp;"
-        case "<": result += "&lt;"
-        case ">": result += "&gt;"
-        case "\"": result += "&quot;"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
-}
-
-/// What `escaped` made HTML of.
+/// What `escapedMarkup` made HTML of.
 func unescaped(_ html: String) -> String {
     html.replacing("&lt;", with: "<").replacing("&gt;", with: ">").replacing("&quot;", with: "\"").replacing(
         "&amp;", with: "&")

@@ -1,5 +1,6 @@
 // Markdown as HTML: the part of CommonMark that lessons are written in, and GitHub's tables.
 import Foundation
+import Tapestry
 
 /// Blocks of text: headings, paragraphs, lists, quotations, tables, code, rules. Whatever else there is, HTML too, is
 /// text.
@@ -71,17 +72,20 @@ struct Markdown {
 
     // MARK: Paragraphs and code
 
+    /// DEL: not printable, and not replaced in escaping.
+    private static let lineBreak = "\u{7f}"
+
     private mutating func paragraph() {
         var text = [lines.removeFirst()]
         while let line = lines.first, !line.allSatisfy(\.isWhitespace), !Markdown.interrupts(line) {
             text.append(lines.removeFirst())
         }
-        // Two spaces at a line's end break it.
+        // Two spaces at a line's end break it. A character that no text has stands for the break.
         let parts = text.enumerated().map { index, line in
             let isBroken = line.hasSuffix("  ") && index < text.count - 1
-            return line.trimmingCharacters(in: .whitespaces) + (isBroken ? "\u{0}" : "")
+            return line.trimmingCharacters(in: .whitespaces) + (isBroken ? Markdown.lineBreak : "")
         }
-        html.append("<p>\(Inline.html(parts.joined(separator: "\n")).replacing("\u{0}", with: "<br>"))</p>")
+        html.append("<p>\(Inline.html(parts.joined(separator: "\n")).replacing(Markdown.lineBreak, with: "<br>"))</p>")
     }
 
     private static func interrupts(_ line: String) -> Bool {
@@ -101,7 +105,7 @@ struct Markdown {
         lines = lines.dropFirst(body.count + 1)
         let source = body.joined(separator: "\n")
         let isSwift = fence.language.lowercased() == "swift"
-        html.append("<pre class=\"code\"><code>\(isSwift ? Page.highlighted(source) : escaped(source))</code></pre>")
+        html.append("<pre class=\"code\"><code>\(isSwift ? Page.highlighted(source) : escapedMarkup(source))</code></pre>")
     }
 
     private static func isRule(_ line: String) -> Bool {

@@ -1,5 +1,6 @@
 // A run as one HTML page that needs nothing else.
 import Foundation
+import Tapestry
 
 /// Writes the page: text rendered, code in colours, under each cell what it has printed and shown.
 struct Page {
@@ -14,7 +15,7 @@ struct Page {
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta name="color-scheme" content="light dark">
-            <title>\(escaped(run.script.title))</title>
+            <title>\(escapedMarkup(run.script.title))</title>
             <style>
             \(Page.style)
             </style>
@@ -52,7 +53,7 @@ struct Page {
         let state = outcome.error != nil ? " failed" : outcome.seconds == nil ? " unrun" : ""
         var parts = outcome.parts.map(output)
         if outcome.isCut { parts.append("<p class=\"note\">There is more output than a page should hold.</p>") }
-        if let error = outcome.error { parts.append("<pre class=\"error\">\(escaped(error))</pre>") }
+        if let error = outcome.error { parts.append("<pre class=\"error\">\(escapedMarkup(error))</pre>") }
         if state == " unrun" { parts.append("<p class=\"note\">This cell did not run.</p>") }
         let below = parts.isEmpty ? "" : "\n<div class=\"output\">\(parts.joined(separator: "\n"))</div>"
         let head = time.isEmpty && title.isEmpty ? "" : "<header>\(title)\(time)</header>\n"
@@ -62,12 +63,12 @@ struct Page {
 
     private func output(_ part: OutputPart) -> String {
         switch part {
-        case .text(let text): return "<pre>\(escaped(text))</pre>"
+        case .text(let text): return "<pre>\(escapedMarkup(text))</pre>"
         case .figure(let name):
             let kind = name.hasSuffix(".svg") ? "svg+xml" : "png"
             let data = Data(run.figures[name] ?? []).base64EncodedString()
             return
-                "<figure><img src=\"data:image/\(kind);base64,\(data)\" alt=\"\(escaped(alternative(name)))\"></figure>"
+                "<figure><img src=\"data:image/\(kind);base64,\(data)\" alt=\"\(escapedMarkup(alternative(name)))\"></figure>"
         }
     }
 
@@ -80,9 +81,12 @@ struct Page {
     }
 
     private var footer: String {
+        // Many scripts are called main.swift: the folder says which.
+        let parts = (run.script.path as NSString).pathComponents
+        let name = parts.suffix(parts.last == "main.swift" ? 2 : 1).joined(separator: "/")
         let state = run.failure.map { "stopped at cell \($0.cell)" } ?? "all cells ran"
         return
-            "<footer>\(escaped((run.script.path as NSString).lastPathComponent)): \(state), \(Page.time(run.seconds)) "
+            "<footer>\(escapedMarkup(name)): \(state), \(Page.time(run.seconds)) "
             + "with compiling. Made by Tapestry’s <code>notebook</code>.</footer>"
     }
 
@@ -99,7 +103,7 @@ struct Page {
     /// Swift with its parts in `<span>`s.
     static func highlighted(_ code: String) -> String {
         Highlighter.parts(code).map { part in
-            part.kind == .plain ? escaped(part.text) : "<span class=\"\(part.kind)\">\(escaped(part.text))</span>"
+            part.kind == .plain ? escapedMarkup(part.text) : "<span class=\"\(part.kind)\">\(escapedMarkup(part.text))</span>"
         }.joined()
     }
 }

@@ -1,5 +1,6 @@
 // A canvas that writes SVG: one file that needs nothing else, its text still text.
 import Foundation
+import Tapestry
 
 /// Draws as SVG 1.1 elements.
 final class SVGCanvas: Canvas {
@@ -47,7 +48,7 @@ final class SVGCanvas: Canvas {
         let turn = isVertical ? " transform=\"rotate(-90 \(number(x)) \(number(y)))\"" : ""
         elements.append(
             "<text x=\"\(number(x))\" y=\"\(number(y))\" font-size=\"\(number(size))\" fill=\"\(color.hex)\" "
-                + "text-anchor=\"\(anchor)\"\(turn)>\(escaped(text))</text>")
+                + "text-anchor=\"\(anchor)\"\(turn)>\(escapedMarkup(text))</text>")
     }
 
     func image(_ pixels: Pixels, in rect: Rect) {
@@ -69,20 +70,5 @@ final class SVGCanvas: Canvas {
     private func number(_ value: Double) -> String {
         let rounded = (value * 100).rounded() / 100
         return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
-    }
-
-    /// Text as XML may hold it: markup escaped, control characters, which it may not hold at all, replaced.
-    private func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case _ where scalar.value < 0x20 || (0xFFFE...0xFFFF).contains(scalar.value): result += " "
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 }

@@ -115,9 +115,6 @@ public struct Graph: CustomStringConvertible {
                 y[index] = gapY + Double(number) * (boxHeight + gapY)
             }
         }
-        func escaped(_ text: String) -> String {
-            text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-        }
         var lines = [
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(Int(width)) \(Int(height))\" width=\"\(Int(width))\" "
                 + "height=\"\(Int(height))\" font-family=\"sans-serif\" font-size=\"12\" text-anchor=\"middle\">",
@@ -138,9 +135,11 @@ public struct Graph: CustomStringConvertible {
             lines.append(
                 "<rect x=\"\(x[index])\" y=\"\(y[index])\" width=\"\(boxWidth)\" height=\"\(boxHeight)\" rx=\"6\" "
                     + "fill=\"\(item.isLeaf ? "#dbeafe" : "#ffffff")\" stroke=\"#334155\"/>")
-            lines.append(
-                "<text x=\"\(x[index] + boxWidth / 2)\" y=\"\(y[index] + 17)\" font-weight=\"bold\">\(escaped(item.title))</text>")
-            lines.append("<text x=\"\(x[index] + boxWidth / 2)\" y=\"\(y[index] + 33)\">\(escaped(item.detail))</text>")
+            let centre = x[index] + boxWidth / 2
+            lines += [
+                "<text x=\"\(centre)\" y=\"\(y[index] + 17)\" font-weight=\"bold\">\(escapedMarkup(item.title))</text>",
+                "<text x=\"\(centre)\" y=\"\(y[index] + 33)\">\(escapedMarkup(item.detail))</text>",
+            ]
         }
         return (lines + ["</svg>"]).joined(separator: "\n") + "\n"
     }
