@@ -22,9 +22,11 @@ extension Page {
           margin: 0; background: var(--paper); color: var(--ink);
           font: 1.0625rem/1.65 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
         }
-        main { max-width: 50rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+        main { max-width: 63rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+        .text, footer { max-width: 50rem; margin-left: auto; margin-right: auto; }
         h1, h2, h3, h4 { line-height: 1.25; margin: 2.2em 0 0.6em; text-wrap: balance; }
-        h1 { font-size: 2rem; margin-top: 0.5em; }
+        h1 { font-size: 2rem; }
+        section:first-child > h1:first-child { margin-top: 0.5em; }
         h2 { font-size: 1.4rem; padding-bottom: 0.25em; border-bottom: 1px solid var(--line); }
         h3 { font-size: 1.15rem; }
         p, ul, ol, blockquote { margin: 0.9em 0; }
@@ -70,12 +72,13 @@ extension Page {
         @media (max-width: 40rem) {
           h1 { font-size: 1.6rem; }
           pre { font-size: 0.75rem; padding: 0.7em 0.8em; }
-          figure { padding: 0.5em; }
+          figure { padding: 0.5em; overflow-x: auto; }
+          figure img { max-width: max(100%, 34rem); }
         }
         @media print {
           :root { --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --shade: #f5f5f5; }
           body { font-size: 10.5pt; }
-          main { max-width: none; padding: 0; }
+          main, .text { max-width: none; padding: 0; }
           pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8pt; }
           .cell { overflow: visible; }
           figure, tr, header { break-inside: avoid; }
