@@ -11,6 +11,9 @@ public struct Arguments {
         public init(_ name: String, _ value: String? = nil, _ help: String) {
             (self.name, self.value, self.help) = (name, value, help)
         }
+
+        public static let threads = Flag(
+            "--threads", "N", "threads to use (default: all cores; results are the same for any number)")
     }
 
     /// A command line that makes no sense, in one line.
@@ -78,6 +81,11 @@ public struct Arguments {
         return value
     }
 
+    /// The number of `--seed`, 0 unless it is given.
+    public func seed() throws -> UInt64 { UInt64(try int("--seed", 0...Int.max) ?? 0) }
+    /// The number of `--threads`.
+    public func threads() throws -> Int? { try int("--threads", 1...1024) }
+
     /// One of some names.
     public func choice(_ name: String, of choices: [String]) throws -> String? {
         guard let text = given[name] else { return nil }
@@ -96,6 +104,37 @@ public struct Arguments {
         }
         return ([summary, "", "Flags:"] + lines + ["", "Examples:"] + examples.map { "  " + $0 }).joined(
             separator: "\n")
+    }
+}
+
+/// What a program reads from its command line.
+public protocol ProgramSettings {
+    /// The flags that it knows besides `--help`.
+    static var flags: [Arguments.Flag] { get }
+    /// `NAME: what the program does.`
+    static var summary: String { get }
+    /// Commands to copy.
+    static var examples: [String] { get }
+    /// What stands below the examples in the help.
+    static var more: String { get }
+    /// - Throws: `Arguments.UsageError` for a value that makes no sense.
+    init(_ arguments: Arguments) throws
+}
+
+extension ProgramSettings {
+    public static var more: String { "" }
+}
+
+/// Runs a program with the settings of its command line, or prints its help if that is wanted.
+public func run<Settings: ProgramSettings>(_ name: String, _ body: (Settings) throws -> Void) {
+    run(name) {
+        let flags = Settings.flags + [.init("--help", nil, "show this")]
+        let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()), flags: flags)
+        if arguments.has("--help") {
+            print(Arguments.help(Settings.summary, flags: flags, examples: Settings.examples) + Settings.more)
+        } else {
+            try body(try Settings(arguments))
+        }
     }
 }
 

@@ -16,12 +16,14 @@ public struct Progress {
         return Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
     }
 
-    /// Shows where the epoch stands after `step` steps (from 1) and `items` images.
-    public mutating func update(step: Int, items: Int, loss: Double, accuracy: Double) {
-        update(step: step, items: items, String(format: "loss %.4f  accuracy %5.2f %%", loss, accuracy * 100))
+    /// Shows where the epoch stands after `step` steps (from 1) of a classifier of images.
+    public mutating func update(step: Int, _ tally: Tally) {
+        update(
+            step: step, items: tally.count,
+            String(format: "loss %.4f  accuracy %5.2f %%", tally.loss, tally.accuracy * 100))
     }
 
-    /// The same with figures of one's own and items other than images.
+    /// The same with figures of one's own, for `items` images or other things.
     public mutating func update(step: Int, items: Int, unit: String = "images", _ values: @autoclosure () -> String) {
         let now = ContinuousClock.now
         let isLast = step == steps

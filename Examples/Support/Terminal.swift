@@ -1,5 +1,6 @@
 // Pictures and tables made of characters.
 import Foundation
+import Tapestry
 
 /// Characters in a line of the terminal behind a file descriptor; nil if there is no terminal.
 public func terminalWidth(_ descriptor: Int32) -> Int? {
@@ -10,15 +11,19 @@ public func terminalWidth(_ descriptor: Int32) -> Int? {
 }
 
 /// Grey images side by side, two pixels a character (half blocks, 256 grey levels by colour on a terminal, five shades
-/// of characters elsewhere). `images` are rows of values 0...1.
-public func picture(_ images: [[[Double]]], captions: [String], color: Bool) -> String {
-    guard let first = images.first, let width = first.first?.count else { return "" }
+/// of characters elsewhere). `images`: [N, 1, H, W] of values 0...1.
+public func picture(_ images: Tensor, captions: [String], color: Bool) -> String {
+    let (count, height, width) = (images.size(0), images.size(-2), images.size(-1))
+    let pixels = images.array(Double.self)
+    func pixel(_ image: Int, _ row: Int, _ column: Int) -> Double {
+        row < height ? pixels[(image * height + row) * width + column] : 0
+    }
     var lines: [String] = []
-    for row in stride(from: 0, to: first.count, by: 2) {
+    for row in stride(from: 0, to: height, by: 2) {
         var line = ""
-        for image in images {
+        for image in 0..<count {
             for column in 0..<width {
-                let (top, bottom) = (image[row][column], row + 1 < image.count ? image[row + 1][column] : 0)
+                let (top, bottom) = (pixel(image, row, column), pixel(image, row + 1, column))
                 if color {
                     func grey(_ value: Double) -> Int { 232 + Int((max(0, min(1, value)) * 23).rounded()) }
                     line += "\u{1b}[38;5;\(grey(top));48;5;\(grey(bottom))m▀"

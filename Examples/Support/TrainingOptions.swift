@@ -5,7 +5,7 @@ import nn
 
 /// How long, how fast, from which seed, from and to which file.
 public struct TrainingOptions {
-    public var epochs: Int
+    public let epochs: Int
     public let batchSize: Int
     public let learningRate: Double
     public let seed: UInt64
@@ -15,30 +15,43 @@ public struct TrainingOptions {
     /// Whether the run is to be cut to some seconds.
     public let quick: Bool
 
+    /// What holds unless a flag says otherwise.
+    public struct Defaults: Sendable {
+        let epochs, batchSize: Int
+        let learningRate: Double
+        /// The fewest epochs that can be asked for: with 0 a program only uses what it has loaded.
+        let fewest: Int
+
+        public init(epochs: Int, batchSize: Int, learningRate: Double, fewest: Int = 0) {
+            (self.epochs, self.batchSize, self.learningRate, self.fewest) = (epochs, batchSize, learningRate, fewest)
+        }
+    }
+
     /// The flags, which tell the values that hold unless they are given.
-    public static func flags(epochs: Int, batchSize: Int, learningRate: Double) -> [Arguments.Flag] {
+    public static func flags(_ defaults: Defaults) -> [Arguments.Flag] {
         [
-            .init("--epochs", "N", "passes over the training data (default \(epochs); 0: none)"),
-            .init("--batch-size", "N", "samples in a step (default \(batchSize))"),
-            .init("--lr", "X", "learning rate (default \(learningRate))"),
+            .init(
+                "--epochs", "N",
+                "passes over the training data (default \(defaults.epochs)\(defaults.fewest == 0 ? "; 0: none" : ""))"),
+            .init("--batch-size", "N", "samples in a step (default \(defaults.batchSize))"),
+            .init("--lr", "X", "learning rate (default \(defaults.learningRate))"),
             .init("--seed", "N", "seed of weights, order and draws (default 0)"),
-            .init("--threads", "N", "threads to use (default: all cores; results are the same for any number)"),
+            .threads,
             .init("--save", "FILE", "write the weights as safetensors at the end, and on Ctrl-C"),
             .init("--load", "FILE", "begin with the weights of a safetensors file"),
             .init("--quick", nil, "a run of seconds, to see the way through (it learns little)"),
-            .init("--help", nil, "show this"),
         ]
     }
 
     /// Reads the flags.
     /// - Throws: `Arguments.UsageError` for a value that makes no sense.
-    public init(_ arguments: Arguments, epochs: Int, batchSize: Int, learningRate: Double) throws {
+    public init(_ arguments: Arguments, _ defaults: Defaults) throws {
         quick = arguments.has("--quick")
-        self.epochs = try arguments.int("--epochs", 0...Int.max) ?? (quick ? 1 : epochs)
-        self.batchSize = try arguments.int("--batch-size", 1...Int.max) ?? batchSize
-        self.learningRate = try arguments.positive("--lr") ?? learningRate
-        seed = UInt64(try arguments.int("--seed", 0...Int.max) ?? 0)
-        threads = try arguments.int("--threads", 1...1024)
+        epochs = try arguments.int("--epochs", defaults.fewest...Int.max) ?? (quick ? 1 : defaults.epochs)
+        batchSize = try arguments.int("--batch-size", 1...Int.max) ?? defaults.batchSize
+        learningRate = try arguments.positive("--lr") ?? defaults.learningRate
+        seed = try arguments.seed()
+        threads = try arguments.threads()
         save = arguments.string("--save")
         load = arguments.string("--load")
     }

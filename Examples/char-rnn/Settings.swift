@@ -1,7 +1,7 @@
 // The command line of char-rnn.
 import ExampleSupport
 
-struct Settings {
+struct Settings: ProgramSettings {
     let text: String?
     let prompt: String
     let length: Int
@@ -9,7 +9,7 @@ struct Settings {
     let hidden: Int
     let training: TrainingOptions
 
-    private static let defaults = (epochs: 40, batchSize: 16, learningRate: 3e-3)
+    private static let defaults = TrainingOptions.Defaults(epochs: 40, batchSize: 16, learningRate: 3e-3)
 
     static let flags: [Arguments.Flag] =
         [
@@ -19,26 +19,20 @@ struct Settings {
             .init("--temperature", "X", "below 1 safer, above 1 wilder (default 0.7)"),
             .init("--hidden", "N", "size of the state (default 128)"),
         ]
-        + TrainingOptions.flags(
-            epochs: defaults.epochs, batchSize: defaults.batchSize, learningRate: defaults.learningRate)
+        + TrainingOptions.flags(defaults)
 
-    static let help = Arguments.help(
-        "char-rnn: learns a text letter by letter with an LSTM, then writes one of its own.", flags: flags,
-        examples: [
-            "swift run char-rnn",
-            "swift run char-rnn --text book.txt --hidden 256 --save book.safetensors",
-            "swift run char-rnn --load book.safetensors --epochs 0 --prompt \"When \" --temperature 0.5",
-        ])
+    static let summary =
+        "char-rnn: learns a text letter by letter with an LSTM, then writes one of its own."
+    static let examples = [
+        "swift run char-rnn",
+        "swift run char-rnn --text book.txt --hidden 256 --save book.safetensors",
+        "swift run char-rnn --load book.safetensors --epochs 0 --prompt \"When \" --temperature 0.5",
+    ]
 
-    /// Nil if the help is wanted.
-    init?(_ words: [String]) throws {
-        let arguments = try Arguments(words, flags: Settings.flags)
-        if arguments.has("--help") { return nil }
+    init(_ arguments: Arguments) throws {
         text = arguments.string("--text")
         prompt = arguments.string("--prompt") ?? "\n"
-        let defaults = Settings.defaults
-        training = try TrainingOptions(
-            arguments, epochs: defaults.epochs, batchSize: defaults.batchSize, learningRate: defaults.learningRate)
+        training = try TrainingOptions(arguments, Settings.defaults)
         length = try arguments.int("--length", 0...1_000_000) ?? (training.quick ? 100 : 400)
         temperature = try arguments.positive("--temperature") ?? 0.7
         hidden = try arguments.int("--hidden", 1...8192) ?? 128

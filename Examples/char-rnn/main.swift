@@ -27,11 +27,7 @@ final class CharacterModel: nn.Module {
     }
 }
 
-run("char-rnn") {
-    guard let settings = try Settings(Array(CommandLine.arguments.dropFirst())) else {
-        print(Settings.help)
-        return
-    }
+run("char-rnn") { (settings: Settings) in
     let options = settings.training
     try options.begin()
     let text = options.epochs > 0 || options.load == nil ? try readText(settings.text) : ""

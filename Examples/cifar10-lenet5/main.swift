@@ -24,13 +24,7 @@ final class LeNet5: nn.Module {
     }
 }
 
-run("cifar10-lenet5") {
-    guard let settings = try Settings(Array(CommandLine.arguments.dropFirst())) else {
-        print(Settings.help)
-        return
-    }
-    try train(settings)
-}
+run("cifar10-lenet5", train)
 
 func train(_ settings: Settings) throws {
     let options = settings.training
@@ -45,31 +39,26 @@ func train(_ settings: Settings) throws {
     let optimizer = optim.Adam(model.parameters(), lr: options.learningRate)
     let loader = data.DataLoader(training, batchSize: options.batchSize, shuffle: true)
     for epoch in 1...max(1, options.epochs) where options.epochs > 0 {
-        model.train()
         var progress = Progress(epoch: epoch, epochs: options.epochs, steps: loader.count)
-        var (items, correct, lossSum) = (0, 0, 0.0)
+        var tally = Tally(classes: 10)
         for (step, (images, labels)) in loader.enumerated() {
             let output = model(images)
             let loss = F.crossEntropy(output, labels)
             optimizer.zeroGrad()
             loss.backward()
             optimizer.step()
-
-            items += labels.count
-            lossSum += loss.item() * Double(labels.count)
-            correct += output.argmax(dim: 1).eq(labels).sum().item(Int.self)
-            progress.update(
-                step: step + 1, items: items, loss: lossSum / Double(items), accuracy: Double(correct) / Double(items))
+            tally.add(output, labels, loss: loss)
+            progress.update(step: step + 1, tally)
             try options.endIfInterrupted(model, progress)
         }
-        let accuracy = accuracy(try confusion(model, test))
+        let accuracy = try options.evaluate(model, test).accuracy
         print(
             "Epoch \(epoch): test accuracy\(percent(accuracy)) "
                 + String(format: "(trained in %.1f s)", progress.seconds))
         fflush(nil)
     }
     try options.saveWeights(of: model)
-    report(try confusion(model, test), test.classes)
+    report(try options.evaluate(model, test), test.classes)
 }
 
 /// Training and test images, normalised to about −1...1; those for training changed at random if wanted.
@@ -96,28 +85,9 @@ func images(_ settings: Settings) throws -> (any Dataset, any ImageDataset) {
     return (training, test)
 }
 
-/// How often each class was taken for each.
-func confusion(_ model: LeNet5, _ test: any Dataset) throws -> [[Int]] {
-    model.eval()
-    var counts = [[Int]](repeating: [Int](repeating: 0, count: 10), count: 10)
-    noGrad {
-        for (images, labels) in data.DataLoader(test, batchSize: 500) {
-            for (real, predicted) in zip(labels.array(Int.self), model(images).argmax(dim: 1).array(Int.self)) {
-                counts[real][predicted] += 1
-            }
-        }
-    }
-    return counts
-}
-
-func accuracy(_ confusion: [[Int]]) -> Double {
-    let right = confusion.indices.reduce(0) { $0 + confusion[$1][$1] }
-    return Double(right) / Double(max(1, confusion.joined().reduce(0, +)))
-}
-
 /// The table of confusions, and the names of the classes under it.
-func report(_ confusion: [[Int]], _ classes: [String]) {
-    print("\nTest accuracy\(percent(accuracy(confusion)))\n\n" + confusionTable(confusion) + "\n")
+func report(_ tally: Tally, _ classes: [String]) {
+    print("\nTest accuracy\(percent(tally.accuracy))\n\n" + confusionTable(tally.confusion) + "\n")
     let names = classes.enumerated().map { $1.hasPrefix("\($0) ") ? $1 : "\($0) - \($1)" }
     print(names.prefix(5).joined(separator: ", ") + ",\n" + names.dropFirst(5).joined(separator: ", "))
 }

@@ -1,7 +1,7 @@
 // The command line of compare-with-torch.
 import ExampleSupport
 
-struct Settings {
+struct Settings: ProgramSettings {
     let model: String?
     let load, save: String?
     let tolerance: Double
@@ -17,26 +17,21 @@ struct Settings {
         .init("--save", "FILE", "write a dump of a run of this program's own, from the seed, to compare with later"),
         .init("--quick", nil, "go without a dump: a run against itself with one weight changed, to see a drift"),
         .init("--seed", "N", "seed of weights and input of --save and --quick (default 0)"),
-        .init("--threads", "N", "threads to use (default: all cores; results are the same for any number)"),
+        .threads,
         .init("--verbose", nil, "a line for every step, not only for the first that drifts"),
-        .init("--help", nil, "show this"),
     ]
 
-    static let help = Arguments.help(
+    static let summary =
         "compare-with-torch: where does a model part from the same model in PyTorch? Runs one training step from a\n"
-            + "dump's weights and input, and names the first layer and element that differ. Status 1 if one does.",
-        flags: flags,
-        examples: [
-            "python3 Examples/compare-with-torch/dump.py --model resnet18 --out run.safetensors",
-            "swift run compare-with-torch --load run.safetensors",
-            "swift run compare-with-torch --load run.safetensors --model lenet5 --verbose",
-            "swift run compare-with-torch --quick",
-        ])
+        + "dump's weights and input, and names the first layer and element that differ. Status 1 if one does."
+    static let examples = [
+        "python3 Examples/compare-with-torch/dump.py --model resnet18 --out run.safetensors",
+        "swift run compare-with-torch --load run.safetensors",
+        "swift run compare-with-torch --load run.safetensors --model lenet5 --verbose",
+        "swift run compare-with-torch --quick",
+    ]
 
-    /// Nil if the help is wanted.
-    init?(_ words: [String]) throws {
-        let arguments = try Arguments(words, flags: Settings.flags)
-        if arguments.has("--help") { return nil }
+    init(_ arguments: Arguments) throws {
         load = arguments.string("--load")
         save = arguments.string("--save")
         quick = arguments.has("--quick")
@@ -45,8 +40,8 @@ struct Settings {
         }
         model = try arguments.choice("--model", of: makers.keys.sorted())
         tolerance = try arguments.positive("--tolerance") ?? 1e-3
-        seed = UInt64(try arguments.int("--seed", 0...Int.max) ?? 0)
-        threads = try arguments.int("--threads", 1...1024)
+        seed = try arguments.seed()
+        threads = try arguments.threads()
         verbose = arguments.has("--verbose")
     }
 }

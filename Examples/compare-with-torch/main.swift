@@ -4,11 +4,7 @@ import Foundation
 import Tapestry
 import nn
 
-run("compare-with-torch") {
-    guard let settings = try Settings(Array(CommandLine.arguments.dropFirst())) else {
-        print(Settings.help)
-        return
-    }
+run("compare-with-torch") { (settings: Settings) in
     _ = InstructionSet.current
     if let threads = settings.threads { numThreads = threads }
     if let path = settings.load {

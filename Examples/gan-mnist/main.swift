@@ -42,11 +42,7 @@ final class Rivals: nn.Module {
     }
 }
 
-run("gan-mnist") {
-    guard let settings = try Settings(Array(CommandLine.arguments.dropFirst())) else {
-        print(Settings.help)
-        return
-    }
+run("gan-mnist") { (settings: Settings) in
     let options = settings.training
     try options.begin()
     if let path = settings.png { try checkWritable(path) }
@@ -133,12 +129,8 @@ func draw(_ artist: Artist, _ noise: Tensor) -> Tensor {
 func show(_ artist: Artist, _ noise: Tensor) {
     let columns = terminalWidth(STDOUT_FILENO)
     let inRow = min(4, max(1, (columns ?? 120) / 29))
-    let pixels = draw(artist, noise.narrow(dim: 0, start: 0, length: 2 * inRow)).array(Double.self)
-    let digits = (0..<2 * inRow).map { digit in
-        (0..<28).map { row in Array(pixels[(digit * 28 + row) * 28..<(digit * 28 + row + 1) * 28]) }
-    }
-    for row in [digits[..<inRow], digits[inRow...]] {
-        print(picture(Array(row), captions: row.map { _ in "" }, color: columns != nil))
+    for row in draw(artist, noise[0..<2 * inRow]).chunk(2) {
+        print(picture(row, captions: [], color: columns != nil))
     }
 }
 

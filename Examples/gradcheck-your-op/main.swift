@@ -36,11 +36,7 @@ final class SwishLayer: nn.Module {
     override func forward(_ x: Tensor) -> Tensor { Swish().apply(x, beta) }
 }
 
-run("gradcheck-your-op") {
-    guard let settings = try Settings(Array(CommandLine.arguments.dropFirst())) else {
-        print(Settings.help)
-        return
-    }
+run("gradcheck-your-op") { (settings: Settings) in
     try settings.training.begin()
     if settings.wrong {
         try check("a gradient that forgets a term", shape: [2, 3]) { ForgetfulSwish().apply($0[0], $0[1]) }

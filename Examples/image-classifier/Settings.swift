@@ -1,7 +1,7 @@
 // The command line of image-classifier.
 import ExampleSupport
 
-struct Settings {
+struct Settings: ProgramSettings {
     let images: [String]
     let weights: String?
     let labels: [String]?
@@ -22,33 +22,29 @@ struct Settings {
         .init("--save", "FILE", "write the weights as safetensors: makes one of a .pth file"),
         .init("--quick", nil, "go without a file, by weights drawn from the seed: shows the way, means nothing"),
         .init("--seed", "N", "seed of the weights of --quick (default 0)"),
-        .init("--threads", "N", "threads to use (default: all cores; results are the same for any number)"),
-        .init("--help", nil, "show this"),
+        .threads,
     ]
 
-    static let help =
-        Arguments.help(
-            "image-classifier: tells what is to be seen in an image, by a ResNet with torchvision's weights.",
-            flags: flags,
-            examples: [
-                "swift run image-classifier --weights resnet18.pth --labels labels.txt",
-                "swift run image-classifier --weights resnet18.safetensors --image dog.png --top 3",
-                "swift run image-classifier --weights resnet50.pth --arch resnet50 --save resnet50.safetensors",
-                "swift run image-classifier --quick",
-            ]) + "\n\n" + whereToGetWeights
+    static let summary =
+        "image-classifier: tells what is to be seen in an image, by a ResNet with torchvision's weights."
+    static let examples = [
+        "swift run image-classifier --weights resnet18.pth --labels labels.txt",
+        "swift run image-classifier --weights resnet18.safetensors --image dog.png --top 3",
+        "swift run image-classifier --weights resnet50.pth --arch resnet50 --save resnet50.safetensors",
+        "swift run image-classifier --quick",
+    ]
 
     /// How torchvision's weights, and the names of their classes, become files.
-    private static let whereToGetWeights = """
+    static let more = """
+
+
         Weights are not shipped. Where torchvision is at hand, three lines of Python write them, and the labels:
           import torch, torchvision; w = torchvision.models.get_model_weights("resnet18").DEFAULT
           torch.save(w.get_state_dict(), "resnet18.pth")
           open("labels.txt", "w").write("\\n".join(w.meta["categories"]))
         """
 
-    /// Nil if the help is wanted.
-    init?(_ words: [String]) throws {
-        let arguments = try Arguments(words, flags: Settings.flags)
-        if arguments.has("--help") { return nil }
+    init(_ arguments: Arguments) throws {
         let name = try arguments.choice("--arch", of: Architecture.allCases.map(\.rawValue))
         architecture = name.flatMap { Architecture(rawValue: $0) } ?? .resnet18
         quick = arguments.has("--quick")
@@ -66,7 +62,7 @@ struct Settings {
         labels = try arguments.string("--labels").map(readLabels)
         top = try arguments.int("--top", 1...1000) ?? 5
         save = arguments.string("--save")
-        seed = UInt64(try arguments.int("--seed", 0...Int.max) ?? 0)
-        threads = try arguments.int("--threads", 1...1024)
+        seed = try arguments.seed()
+        threads = try arguments.threads()
     }
 }

@@ -27,13 +27,7 @@ enum Architecture: String, CaseIterable {
     }
 }
 
-run("image-classifier") {
-    guard let settings = try Settings(Array(CommandLine.arguments.dropFirst())) else {
-        print(Settings.help)
-        return
-    }
-    try classify(settings)
-}
+run("image-classifier", classify)
 
 func classify(_ settings: Settings) throws {
     _ = InstructionSet.current

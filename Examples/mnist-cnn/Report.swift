@@ -6,7 +6,7 @@ import nn
 import vision
 
 /// The model with its parameter counts, and what it is trained on.
-func describe(_ model: nn.Module, _ settings: Settings, _ training: Int, _ test: Int) {
+func describe(_ model: nn.Module, _ options: TrainingOptions, _ training: Int, _ test: Int) {
     print(model)
     let parameters = model.namedParameters()
     let width = parameters.map(\.name.count).max() ?? 0
@@ -18,13 +18,13 @@ func describe(_ model: nn.Module, _ settings: Settings, _ training: Int, _ test:
     }
     print("\(parameters.reduce(0) { $0 + $1.parameter.count }) parameters")
     print(
-        "\(training) training and \(test) test images, batch \(settings.batchSize), Adam \(settings.learningRate), "
+        "\(training) training and \(test) test images, batch \(options.batchSize), Adam \(options.learningRate), "
             + "\(InstructionSet.current.rawValue) kernels, \(numThreads) threads\n")
     fflush(nil)
 }
 
 /// One epoch's result, as a line of text or JSON.
-func report(_ settings: Settings, _ epoch: Int, _ result: Evaluation, _ seconds: Double, _ rate: Double) {
+func report(_ settings: Settings, _ epoch: Int, _ result: Tally, _ seconds: Double, _ rate: Double) {
     if settings.json {
         // JSON has no number for a loss that has run away.
         let loss = result.loss.isFinite ? String(format: "%.4f", result.loss) : "null"
@@ -48,14 +48,10 @@ func show(_ model: nn.Module, _ test: vision.datasets.MNIST) {
     let (images, labels) = test.batch(Array(0..<count))
     let predictions = noGrad { model(images).argmax(dim: 1) }.array(Int.self)
     let captions = zip(predictions, labels.array(Int.self)).map { "predicted \($0), real \($1)" }
-    let pixels = images.array(Double.self)
-    let digits = (0..<count).map { digit in
-        (0..<28).map { row in Array(pixels[(digit * 28 + row) * 28..<(digit * 28 + row + 1) * 28]) }
-    }
     let columns = terminalWidth(STDOUT_FILENO)
     let inRow = min(5, max(1, (columns ?? .max) / 29))
     for start in stride(from: 0, to: count, by: inRow) {
         let range = start..<min(count, start + inRow)
-        print(picture(Array(digits[range]), captions: Array(captions[range]), color: columns != nil) + "\n")
+        print(picture(images[range], captions: Array(captions[range]), color: columns != nil) + "\n")
     }
 }

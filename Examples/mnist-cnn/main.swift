@@ -20,19 +20,11 @@ final class CNN: nn.Module {
     }
 }
 
-run("mnist-cnn") {
-    guard let settings = try Settings(Array(CommandLine.arguments.dropFirst())) else {
-        print(Settings.help)
-        return
-    }
-    try train(settings)
-}
+run("mnist-cnn", train)
 
 func train(_ settings: Settings) throws {
-    _ = InstructionSet.current  // a wrong setting in the environment ends the program before anything is printed
-    if let threads = settings.threads { numThreads = threads }
-    if let path = settings.save { try checkWritable(path) }
-    manualSeed(settings.seed)
+    let options = settings.training
+    try options.begin()
     var training: any Dataset = try vision.datasets.MNIST(
         root: settings.folder, train: true, download: settings.download)
     let test = try vision.datasets.MNIST(root: settings.folder, train: false)
@@ -40,23 +32,15 @@ func train(_ settings: Settings) throws {
     if let limit = settings.limit, limit < training.count { training = Subset(training, indices: Array(0..<limit)) }
 
     let model = CNN()
-    if let path = settings.load {
-        do {
-            try model.loadStateDict(try loadSafetensors(from: path))
-        } catch let error as StateDictError {
-            throw FileError(path, error.description)
-        }
-    }
-    if !settings.json { describe(model, settings, training.count, test.count) }
+    try options.loadWeights(into: model)
+    if !settings.json { describe(model, options, training.count, test.count) }
 
-    let optimizer = optim.Adam(model.parameters(), lr: settings.learningRate)
-    let loader = data.DataLoader(training, batchSize: settings.batchSize, shuffle: true)
-    Interrupt.install()
-    var result = Evaluation()
-    for epoch in 1...settings.epochs {
-        model.train()
-        var progress = Progress(epoch: epoch, epochs: settings.epochs, steps: loader.count)
-        var (items, correct, lossSum) = (0, 0, 0.0)
+    let optimizer = optim.Adam(model.parameters(), lr: options.learningRate)
+    let loader = data.DataLoader(training, batchSize: options.batchSize, shuffle: true)
+    var result = Tally(classes: 10)
+    for epoch in 1...options.epochs {
+        var progress = Progress(epoch: epoch, epochs: options.epochs, steps: loader.count)
+        var tally = Tally(classes: 10)
         for (step, (images, labels)) in loader.enumerated() {
             let output = model(images)
             let loss = F.crossEntropy(output, labels)
@@ -64,59 +48,17 @@ func train(_ settings: Settings) throws {
             loss.backward()
             optimizer.step()
 
-            items += labels.count
-            lossSum += loss.item() * Double(labels.count)
-            correct += output.argmax(dim: 1).eq(labels).sum().item(Int.self)
-            progress.update(
-                step: step + 1, items: items, loss: lossSum / Double(items), accuracy: Double(correct) / Double(items))
-            if Interrupt.isRequested {
-                progress.interrupt()
-                try stop(model, settings)
-            }
+            tally.add(output, labels, loss: loss)
+            progress.update(step: step + 1, tally)
+            try options.endIfInterrupted(model, progress)
         }
         let seconds = progress.seconds
-        result = try evaluate(model, test, settings)
-        report(settings, epoch, result, seconds, Double(items) / seconds)
+        result = try options.evaluate(model, test)
+        report(settings, epoch, result, seconds, Double(tally.count) / seconds)
     }
-    if let path = settings.save {
-        try saveSafetensors(model.stateDict(), to: path)
-        if !settings.json { print("Saved the weights to \(path)") }
-    }
+    try options.saveWeights(of: model)
     if !settings.json {
         print("\n" + confusionTable(result.confusion) + "\n")
         show(model, test)
     }
-}
-
-/// Ends the program as Ctrl-C asks; the weights are saved first if wanted.
-func stop(_ model: CNN, _ settings: Settings) throws -> Never {
-    if let path = settings.save { try saveSafetensors(model.stateDict(), to: path) }
-    let saved = settings.save.map { ", saved the weights to \($0)" } ?? ""
-    FileHandle.standardError.write(Data("Stopped by a signal\(saved)\n".utf8))
-    exit(Interrupt.exitStatus)
-}
-
-/// Loss and accuracy on a test set, and how often each digit was taken for each.
-struct Evaluation {
-    var loss = 0.0
-    var accuracy = 0.0
-    var confusion = [[Int]](repeating: [Int](repeating: 0, count: 10), count: 10)
-}
-
-func evaluate(_ model: CNN, _ test: any Dataset, _ settings: Settings) throws -> Evaluation {
-    model.eval()
-    var result = Evaluation()
-    try noGrad {
-        for (images, labels) in data.DataLoader(test, batchSize: 500) {
-            let output = model(images)
-            result.loss += F.crossEntropy(output, labels, reduction: .sum).item()
-            for (real, predicted) in zip(labels.array(Int.self), output.argmax(dim: 1).array(Int.self)) {
-                result.confusion[real][predicted] += 1
-            }
-            if Interrupt.isRequested { try stop(model, settings) }
-        }
-    }
-    result.loss /= Double(test.count)
-    result.accuracy = Double((0..<10).reduce(0) { $0 + result.confusion[$1][$1] }) / Double(test.count)
-    return result
 }

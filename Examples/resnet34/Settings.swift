@@ -1,7 +1,7 @@
 // The command line of resnet34.
 import ExampleSupport
 
-struct Settings {
+struct Settings: ProgramSettings {
     /// How much is trained on.
     enum Preset: String, CaseIterable {
         case tiny, full
@@ -18,7 +18,9 @@ struct Settings {
     let log: String?
     let training: TrainingOptions
 
-    private static let defaults = (batchSize: 32, learningRate: 1e-3)
+    private static func defaults(_ preset: Preset) -> TrainingOptions.Defaults {
+        .init(epochs: preset.epochs, batchSize: 32, learningRate: 1e-3)
+    }
 
     static let flags: [Arguments.Flag] =
         [
@@ -26,28 +28,21 @@ struct Settings {
             .init("--data", "DIR", "folder with the four MNIST files (default: the subset shipped here)"),
             .init("--log", "FILE", "write loss and accuracy of each epoch as CSV"),
         ]
-        + TrainingOptions.flags(
-            epochs: Preset.tiny.epochs, batchSize: defaults.batchSize, learningRate: defaults.learningRate)
+        + TrainingOptions.flags(defaults(.tiny))
 
-    static let help = Arguments.help(
-        "resnet34: ResNet-34 as Keras builds it, on handwritten digits, trained the Keras way: fit and evaluate.",
-        flags: flags,
-        examples: [
-            "swift run resnet34",
-            "swift run -c release resnet34 --preset full --data ~/mnist --save resnet34.safetensors",
-            "swift run resnet34 --load resnet34.safetensors --epochs 0",
-        ])
+    static let summary =
+        "resnet34: ResNet-34 as Keras builds it, on handwritten digits, trained the Keras way: fit and evaluate."
+    static let examples = [
+        "swift run resnet34",
+        "swift run -c release resnet34 --preset full --data ~/mnist --save resnet34.safetensors",
+        "swift run resnet34 --load resnet34.safetensors --epochs 0",
+    ]
 
-    /// Nil if the help is wanted.
-    init?(_ words: [String]) throws {
-        let arguments = try Arguments(words, flags: Settings.flags)
-        if arguments.has("--help") { return nil }
+    init(_ arguments: Arguments) throws {
         let name = try arguments.choice("--preset", of: Preset.allCases.map(\.rawValue))
         preset = name.flatMap { Preset(rawValue: $0) } ?? .tiny
         folder = arguments.string("--data")
         log = arguments.string("--log")
-        training = try TrainingOptions(
-            arguments, epochs: preset.epochs, batchSize: Settings.defaults.batchSize,
-            learningRate: Settings.defaults.learningRate)
+        training = try TrainingOptions(arguments, Settings.defaults(preset))
     }
 }

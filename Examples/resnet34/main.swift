@@ -8,13 +8,7 @@ import optim
 import training
 import vision
 
-run("resnet34") {
-    guard let settings = try Settings(Array(CommandLine.arguments.dropFirst())) else {
-        print(Settings.help)
-        return
-    }
-    try train(settings)
-}
+run("resnet34", train)
 
 func train(_ settings: Settings) throws {
     let options = settings.training

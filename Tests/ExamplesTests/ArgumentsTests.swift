@@ -1,4 +1,5 @@
 // Command lines of the examples: flags, suggestions, help.
+import Tapestry
 import Testing
 
 @testable import ExampleSupport
@@ -53,7 +54,7 @@ import Testing
         let table = confusionTable([[3, 1], [0, 0]]).split(separator: "\n")
         #expect(table.count == 3 && Set(table.map(\.count)).count == 1)
         #expect(table[1].hasSuffix("75.0 %") && table[2].hasSuffix("–"))
-        let drawn = picture([[[0, 1], [0, 1], [1, 0]]], captions: ["7"], color: false)
+        let drawn = picture(Tensor([0, 1, 0, 1, 1, 0], shape: [1, 1, 3, 2]), captions: ["7"], color: false)
         #expect(drawn == " █ \n▒  \n7 ")
     }
 }
