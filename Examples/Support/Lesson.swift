@@ -7,17 +7,26 @@ public struct LessonOptions: Sendable {
     public let isQuick: Bool
     /// A folder with all of MNIST; nil for the subset that ships with the package.
     public let data: String?
+    /// Passes over the training images.
+    public let epochs: Int
 }
 
 /// Reads the command line of a lesson. `--help` prints the flags and ends the program; a command line that makes no
 /// sense ends it with one line on standard error and status 2.
-public func lessonOptions(_ name: String) -> LessonOptions {
-    let flags: [Arguments.Flag] = [
+///
+/// - Parameter epochs: how often a lesson that trains goes through the images that ship here, and through all of MNIST;
+///   another number can then be asked for. `--quick` makes it one.
+public func lessonOptions(_ name: String, epochs: (shipped: Int, all: Int)? = nil) -> LessonOptions {
+    var flags: [Arguments.Flag] = [
         .init("--quick", nil, "run in seconds, without reaching the results that the text speaks of"),
         .init("--data", "DIR", "folder with all of MNIST, plain or .gz (default: the subset shipped here)"),
-        .init("--help", nil, "show this"),
     ]
-    var options = LessonOptions(isQuick: false, data: nil)
+    if let epochs {
+        let numbers = epochs.shipped == epochs.all ? "\(epochs.all)" : "\(epochs.shipped); with --data \(epochs.all)"
+        flags.append(.init("--epochs", "N", "passes over the training images (default \(numbers))"))
+    }
+    flags.append(.init("--help", nil, "show this"))
+    var options: LessonOptions?
     run(name) {
         let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()), flags: flags)
         if arguments.has("--help") {
@@ -29,7 +38,10 @@ public func lessonOptions(_ name: String) -> LessonOptions {
             print(help)
             exit(0)
         }
-        options = LessonOptions(isQuick: arguments.has("--quick"), data: arguments.string("--data"))
+        let (isQuick, data) = (arguments.has("--quick"), arguments.string("--data"))
+        let usual = isQuick ? 1 : (data == nil ? epochs?.shipped : epochs?.all) ?? 1
+        options = LessonOptions(
+            isQuick: isQuick, data: data, epochs: try arguments.int("--epochs", 1...Int.max) ?? usual)
     }
-    return options
+    return options!  // `run` has ended the program if anything was wrong
 }

@@ -21,7 +21,7 @@ import plot
 import training
 import vision
 
-let options = lessonOptions("02-keras-convolution-and-resnet")
+let options = lessonOptions("02-keras-convolution-and-resnet", epochs: (shipped: 6, all: 10))
 manualSeed(2)
 // %% [markdown]
 // ## Two photographs
@@ -254,7 +254,7 @@ print(
 // Part of the training images is kept back for **validation**: with it we watch the training. The test images are used
 // once, at the end. Whoever picks the best epoch by the test images has trained on them, in a way.
 // %% Three sets
-let validationCount = options.isQuick ? 200 : isFull ? 5000 : 1000
+let validationCount = options.isQuick ? 200 : isFull ? 5000 : 500
 let trainingCount = options.isQuick ? 640 : training.count - validationCount
 let validationSet = data.Subset(training, indices: Array(0..<validationCount))
 let trainingSet = data.Subset(training, indices: Array(validationCount..<(validationCount + trainingCount)))
@@ -322,7 +322,7 @@ let trainer = Trainer(
     metrics: [.accuracy])
 let report = OnEpochEnd { trainer, epoch, logs in print("epoch \(epoch + 1): \(logs)") }
 let history = try trainer.fit(
-    data.DataLoader(trainingSet, batchSize: 32, shuffle: true), epochs: options.isQuick ? 1 : isFull ? 10 : 6,
+    data.DataLoader(trainingSet, batchSize: 32, shuffle: true), epochs: options.epochs,
     validation: data.DataLoader(validationSet, batchSize: 250), callbacks: [report], verbose: false)
 // %% [markdown]
 // The accuracy in training is *lower* than in validation at first. That is no mistake: it is measured with dropout at

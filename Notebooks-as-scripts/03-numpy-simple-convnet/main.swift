@@ -20,9 +20,10 @@ import vision
 let options = lessonOptions("03-numpy-simple-convnet")
 let training = try vision.datasets.MNIST(root: options.data, train: true)
 let test = try vision.datasets.MNIST(root: options.data, train: false)
-// 5,000 images are enough here, and 1,000 to test with.
-let (trainImages, trainLabels) = training.batch(Array(0..<5000))
-let (testImages, testLabels) = test.batch(Array(0..<1000))
+// 5,000 images are enough here, and 1,000 to test with; `--data` takes all.
+let isFull = options.data != nil
+let (trainImages, trainLabels) = training.batch(Array(0..<(isFull ? training.count : 5000)))
+let (testImages, testLabels) = test.batch(Array(0..<(isFull ? test.count : 1000)))
 print("training", trainImages.shape, "test", testImages.shape)
 // %% [markdown]
 // ## Convolution as a matrix product
@@ -304,14 +305,20 @@ var (testedAt, onTraining): ([Int], [Double]) = ([], [])
 var (onTest, faintOnTest, faultyOnTest): ([Double], [Double], [Double]) = ([], [], [])
 
 func accuracy(_ parameters: [Tensor], _ x: Tensor, _ labels: Tensor) -> Double {
-    let correct = noGrad { engineForward(x, parameters).argmax(dim: 1).eq(labels).sum().item(Int.self) }
+    // A thousand at a time: of all at once the first layer alone would make gigabytes.
+    let correct = noGrad {
+        zip(x.split(1000), labels.split(1000)).reduce(0) {
+            $0 + engineForward($1.0, parameters).argmax(dim: 1).eq($1.1).sum().item(Int.self)
+        }
+    }
     return Double(correct) / Double(labels.count)
 }
+let (seenImages, seenLabels) = (trainImages[0..<5000], trainLabels[0..<5000])
 manualSeed(1)
 for iteration in 0...iterations {
     if iteration % 50 == 0 || iteration == iterations {
         testedAt.append(iteration)
-        onTraining.append(accuracy(repaired, trainImages, trainLabels))
+        onTraining.append(accuracy(repaired, seenImages, seenLabels))
         onTest.append(accuracy(repaired, testImages, testLabels))
         faintOnTest.append(accuracy(faint, testImages, testLabels))
         faultyOnTest.append(accuracy(faulty, testImages, testLabels))
