@@ -64,7 +64,7 @@ let package = Package(
             name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
             resources: [.copy("Resources/mnist"), .copy("Resources/images")], swiftSettings: engineFlags),
         .target(name: "plot", dependencies: ["Tapestry", "CZlib"], swiftSettings: engineFlags),
-        .target(name: "ExampleSupport", dependencies: ["Tapestry", "nn", "data"], path: "Examples/Support"),
+        .target(name: "ExampleSupport", dependencies: ["Tapestry", "nn", "data", "vision"], path: "Examples/Support"),
         .executableTarget(
             name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/mnist-cnn"),

@@ -1,5 +1,6 @@
 // What every lesson under Notebooks-as-scripts can be asked on its command line.
 import Foundation
+import vision
 
 /// The wishes of whoever runs a lesson.
 public struct LessonOptions: Sendable {
@@ -12,7 +13,7 @@ public struct LessonOptions: Sendable {
 }
 
 /// Reads the command line of a lesson. `--help` prints the flags and ends the program; a command line that makes no
-/// sense ends it with one line on standard error and status 2.
+/// sense ends it with one line on standard error and status 2, a folder without MNIST or with damaged files with status 1.
 ///
 /// - Parameter epochs: how often a lesson that trains goes through the images that ship here, and through all of MNIST;
 ///   another number can then be asked for. `--quick` makes it one.
@@ -39,6 +40,8 @@ public func lessonOptions(_ name: String, epochs: (shipped: Int, all: Int)? = ni
             exit(0)
         }
         let (isQuick, data) = (arguments.has("--quick"), arguments.string("--data"))
+        // What a script's own lines throw ends it with a trap: files are looked at here, where one line can say it.
+        if let data { for train in [true, false] { _ = try datasets.MNIST(root: data, train: train) } }
         let usual = isQuick ? 1 : (data == nil ? epochs?.shipped : epochs?.all) ?? 1
         options = LessonOptions(
             isQuick: isQuick, data: data, epochs: try arguments.int("--epochs", 1...Int.max) ?? usual)
