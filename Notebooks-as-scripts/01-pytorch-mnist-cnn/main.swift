@@ -4,7 +4,7 @@
 // # A network that reads digits
 //
 // Two convolutions and one linear layer, 28,938 numbers in all, learn to read handwriting better than 97 times in 100,
-// in about a minute and from 10,000 examples. This is the classic first network, written as one would write it in
+// in well under a minute and from 10,000 examples. This is the classic first network, written as one would write it in
 // PyTorch; a reader who knows that will find every name where it is expected.
 //
 // What there is to see: the data, what a convolution does to the size of an image, the training loop and its three

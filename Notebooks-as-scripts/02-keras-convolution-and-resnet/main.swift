@@ -21,7 +21,7 @@ import plot
 import training
 import vision
 
-let options = lessonOptions("02-keras-convolution-and-resnet", epochs: (shipped: 6, all: 10))
+let options = lessonOptions("02-keras-convolution-and-resnet", epochs: (shipped: 7, all: 10))
 manualSeed(2)
 // %% [markdown]
 // ## Two photographs
@@ -429,7 +429,7 @@ precondition(statistics == 17_024, "ResNet-34 has the wrong number of running st
 // %% [markdown]
 // ## A small preset
 //
-// 21 million weights for digits are far too many; the point is that so deep a network *trains*. A few hundred steps
+// 21 million weights for digits are far too many; the point is that so deep a network *trains*. Some hundred steps
 // on a part of the images show it. With `--data` it runs through all of them, which takes a while.
 // %% Training the ResNet
 let resnetCount = options.isQuick ? 64 : isFull ? trainingSet.count : 2048
@@ -451,7 +451,7 @@ let steps = StepLosses()
 try resnetTrainer.fit(
     data.DataLoader(
         data.Subset(trainingSet, indices: Array(0..<resnetCount)), batchSize: 32, shuffle: true),
-    epochs: options.isQuick || isFull ? 1 : 3, callbacks: [steps, report], verbose: false)
+    epochs: options.isQuick || isFull ? 1 : 2, callbacks: [steps, report], verbose: false)
 let lossFigure = plot.Figure(width: 640, height: 280)
 lossFigure[0, 0].title = "ResNet-34, loss of each step"
 lossFigure[0, 0].xLabel = "step"
@@ -464,8 +464,8 @@ lossFigure.show()
 //
 // In evaluation, batch normalisation uses running means of what it saw in training. Keras keeps 99 % of the old value
 // at each step, and starts with mean 0 and variance 1: after $n$ steps $0.99^n$ of that first guess is still in it.
-// That is much where the true variance is small: behind the first convolution it is about 0.003, and 15 % of a guess
-// of 1 are fifty times that. The signal is divided by far too much, in one layer after the other. The weights can be
+// That is much where the true variance is small: behind the first convolution it is about 0.003, and 28 % of a guess
+// of 1 are ninety times that. The signal is divided by far too much, in one layer after the other. The weights can be
 // good while the figures in evaluation are no better than guessing: a reason why a network "trains but does not
 // validate" in its first epochs.
 //

@@ -302,7 +302,7 @@ let lastBefore = faulty[4].detach().clone()
 let iterations = options.isQuick ? 20 : 1000
 var (repairedLosses, faintLosses, faultyLosses): ([Double], [Double], [Double]) = ([], [], [])
 var (testedAt, onTraining): ([Int], [Double]) = ([], [])
-var (onTest, faintOnTest, faultyOnTest): ([Double], [Double], [Double]) = ([], [], [])
+var onTest: [[Double]] = []
 
 func accuracy(_ parameters: [Tensor], _ x: Tensor, _ labels: Tensor) -> Double {
     // A thousand at a time: of all at once the first layer alone would make gigabytes.
@@ -313,15 +313,16 @@ func accuracy(_ parameters: [Tensor], _ x: Tensor, _ labels: Tensor) -> Double {
     }
     return Double(correct) / Double(labels.count)
 }
-let (seenImages, seenLabels) = (trainImages[0..<5000], trainLabels[0..<5000])
+/// The accuracies of all three networks on the first `count` test images.
+func tested(_ count: Int) -> [Double] {
+    [repaired, faint, faulty].map { accuracy($0, testImages[0..<count], testLabels[0..<count]) }
+}
 manualSeed(1)
 for iteration in 0...iterations {
     if iteration % 50 == 0 || iteration == iterations {
         testedAt.append(iteration)
-        onTraining.append(accuracy(repaired, seenImages, seenLabels))
-        onTest.append(accuracy(repaired, testImages, testLabels))
-        faintOnTest.append(accuracy(faint, testImages, testLabels))
-        faultyOnTest.append(accuracy(faulty, testImages, testLabels))
+        onTraining.append(accuracy(repaired, trainImages[0..<5000], trainLabels[0..<5000]))
+        onTest.append(tested(1000))
     }
     if iteration == iterations { break }
     let (x, t) = randomBatch()
@@ -334,9 +335,10 @@ for iteration in 0...iterations {
         print("step", iteration + 1, String(format: text, figures.0, figures.1, figures.2))
     }
 }
-print(String(format: "test accuracy: all learn %.1f %%", onTest.last! * 100))
-print(String(format: "               all learn, from small weights %.1f %%", faintOnTest.last! * 100))
-print(String(format: "               small weights, last layer frozen %.1f %%", faultyOnTest.last! * 100))
+let final = tested(testLabels.count).map { String(format: "%.2f %%", $0 * 100) }
+print("test accuracy: all learn", final[0])
+print("               all learn, from small weights", final[1])
+print("               small weights, last layer frozen", final[2])
 print("the frozen layer has changed by", (faulty[4].detach() - lastBefore).abs().max().item())
 // %% The three beside each other
 let course = plot.Figure(rows: 1, columns: 2, width: 840, height: 330)
@@ -349,8 +351,9 @@ course[0, 1].title = "Accuracy on test images"
 course[0, 1].xLabel = "step"
 course[0, 1].yLimits = 0...1
 course[0, 1].legend = .bottomRight
-course[0, 1].line(testedAt, onTest, label: "all learn").line(testedAt, faintOnTest, label: "from small weights")
-course[0, 1].line(testedAt, faultyOnTest, label: "last layer frozen too")
+for (network, name) in ["all learn", "from small weights", "last layer frozen too"].enumerated() {
+    course[0, 1].line(testedAt, onTest.map { $0[network] }, label: name)
+}
 course[0, 1].line(testedAt, onTraining, label: "all learn, on training images", style: .dashed)
 course.show()
 // %% [markdown]
@@ -373,10 +376,10 @@ let untrained = SimpleConvNet(seed: 99).weights
 let stored = try loadSafetensors(from: file)
 try FileManager.default.removeItem(atPath: file)
 let reloaded = names.map { stored[$0]! }
-let (before, after) = (accuracy(untrained, testImages, testLabels), accuracy(reloaded, testImages, testLabels))
-print(String(format: "a new network %.1f %%, with the loaded weights %.1f %%", before * 100, after * 100))
-print(String(format: "the one that was saved %.1f %%", onTest.last! * 100))
-precondition(after == onTest.last!, "the weights changed on their way through the file")
+let accuracies = [untrained, reloaded, repaired].map { accuracy($0, testImages, testLabels) }
+let shown = accuracies.map { String(format: "%.2f %%", $0 * 100) }
+print("a new network \(shown[0]), with the loaded weights \(shown[1]), the one that was saved \(shown[2])")
+precondition(accuracies[1] == accuracies[2], "the weights changed on their way through the file")
 // %% [markdown]
 // ## To take along
 //
