@@ -51,7 +51,8 @@ func ownDump(_ settings: Settings) -> Dump {
         state: Dictionary(uniqueKeysWithValues: state), input: input,
         target: Tensor.randint(classes, [input.shape[0]]), isTraining: true, seed: settings.seed)
     let steps = Recording(model, start).steps
-    return Dump(model: name, start: start, results: Dictionary(uniqueKeysWithValues: steps.map { ($0.name, $0.tensor) }))
+    return Dump(
+        model: name, start: start, results: Dictionary(uniqueKeysWithValues: steps.map { ($0.name, $0.tensor) }))
 }
 
 /// A run against itself, then with one weight of the second half changed: the outputs before it agree, its layer is

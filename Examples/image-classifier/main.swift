@@ -40,7 +40,9 @@ func classify(_ settings: Settings) throws {
     }
     for (name, image) in try readImages(settings.images) {
         let start = ContinuousClock.now
-        let probabilities = inferenceMode { F.softmax(model(Architecture.preprocess(image).unsqueeze(0)), dim: 1).squeeze(0) }
+        let probabilities = inferenceMode {
+            F.softmax(model(Architecture.preprocess(image).unsqueeze(0)), dim: 1).squeeze(0)
+        }
         let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
         print("\n\(name), \(image.shape[2]) × \(image.shape[1])" + String(format: "  (%.0f ms)", milliseconds))
         let best = probabilities.topk(min(settings.top, probabilities.count))

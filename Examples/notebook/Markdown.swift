@@ -105,7 +105,8 @@ struct Markdown {
         lines = lines.dropFirst(body.count + 1)
         let source = body.joined(separator: "\n")
         let isSwift = fence.language.lowercased() == "swift"
-        html.append("<pre class=\"code\"><code>\(isSwift ? Page.highlighted(source) : escapedMarkup(source))</code></pre>")
+        html.append(
+            "<pre class=\"code\"><code>\(isSwift ? Page.highlighted(source) : escapedMarkup(source))</code></pre>")
     }
 
     private static func isRule(_ line: String) -> Bool {

@@ -103,7 +103,8 @@ struct Page {
     /// Swift with its parts in `<span>`s.
     static func highlighted(_ code: String) -> String {
         Highlighter.parts(code).map { part in
-            part.kind == .plain ? escapedMarkup(part.text) : "<span class=\"\(part.kind)\">\(escapedMarkup(part.text))</span>"
+            part.kind == .plain
+                ? escapedMarkup(part.text) : "<span class=\"\(part.kind)\">\(escapedMarkup(part.text))</span>"
         }.joined()
     }
 }
