@@ -1,4 +1,5 @@
 // Values of ops, views, promotion, printing and random numbers against torch.
+import Foundation
 import Testing
 
 @testable import Tapestry
@@ -32,6 +33,15 @@ import Testing
         #expect((i / i).dtype == .float32 && (b + 1).dtype == .int64 && i.sum().dtype == .int64 && b.sum().dtype == .int64)
         #expect(Tensor([7, -7]).to(.uint8).array(Int.self) == [7, 249])
         #expect(Tensor([2.9, -2.9]).to(.int64).array(Int.self) == [2, -2])
+    }
+
+    /// As a script writes it: no type is named, and formatting and arithmetic take the number.
+    @Test func itemIsADoubleUnlessAnotherTypeIsAskedFor() {
+        let x = Tensor([0.5] as [Float])
+        #expect(String(format: "%.2f", x.item()) == "0.50")
+        #expect(type(of: x.item()) == Double.self && max(x.item(), 0.25) == 0.5 && x.item() * 100 == 50)
+        let (whole, isTrue): (Int, Bool) = (Tensor([3]).item(), Tensor([true]).item())
+        #expect(whole == 3 && isTrue)
     }
 
     @Test func emptyReductions() {
