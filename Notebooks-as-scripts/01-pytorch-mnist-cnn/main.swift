@@ -28,9 +28,10 @@ manualSeed(0)
 // 10,000 training and 2,000 test images, so that this lesson needs no network; `--data DIR` takes all of them.
 //
 // A dataset stores bytes from 0 to 255. A network wants small floating-point numbers in an array
-// [images, channels, height, width], so a batch is divided by 255 and has one channel. (In PyTorch a dataset without
-// `ToTensor` hands out pictures that its loader cannot stack, a mistake that many tutorials contain. Here a dataset
-// always gives tensors.)
+// [images, channels, height, width], so a batch is divided by 255 and has one channel.
+//
+// **A fault met in lessons.** They make the training set without `ToTensor`. In PyTorch it then hands out pictures, which
+// its loader cannot stack: an error at the first batch. Here a dataset always gives tensors.
 // %% Load and look
 let training = try vision.datasets.MNIST(root: options.data, train: true)
 let test = try vision.datasets.MNIST(root: options.data, train: false)
@@ -50,14 +51,15 @@ gallery.show()
 //
 // A convolution slides a small window over the image and asks at each place: how much does this look like my pattern?
 // The answer is a sum of products. An image with three channels takes patterns with three layers, and the products of all
-// layers go into the *same* sum; to it comes the pattern's bias, once. Each pattern makes a channel of the result. (One
-// lesson computes this example's kind of numbers for a second pattern whose bias is 0, and adds 1: the bias of the first.)
+// layers go into the *same* sum; to it comes the pattern's bias, once. Each pattern makes a channel of the result.
+//
+// **A fault met in lessons.** A second pattern's bias is said to be 0, and 1 is added: the bias of the first.
 //
 // Below two patterns of 3 × 3 walk over 5 × 5 pixels with stride 2, over a border of one zero. The first place is added
 // up by hand.
 // %% Two patterns on three channels
 let colours = Tensor.arange(75).remainder(3).to(.float32).reshape(1, 3, 5, 5)
-let pair = (Tensor.arange(54) * 2).remainder(3).to(.float32).reshape(2, 3, 3, 3) - 1
+let pair = (Tensor.arange(54) * Tensor.arange(54)).remainder(5).to(.float32).reshape(2, 3, 3, 3) - 2
 let biases = Tensor([1, 0] as [Float])
 let answers = F.conv2d(colours, pair, bias: biases, stride: 2, padding: 1)
 print("two patterns:", pair.shape, "on", colours.shape, "give", answers.shape)
@@ -203,8 +205,10 @@ for (digit, guess) in zip(real, predicted) where digit != guess { mistakes[digit
 let wrong = real.indices.filter { real[$0] != predicted[$0] }.sorted { confidence[$0] > confidence[$1] }
 
 let errors = plot.Figure(width: 520, height: 440)
-errors[0, 0].title = "Mistakes: real digit (row) taken for (column)"
-errors[0, 0].heatMap(mistakes)
+errors[0, 0].title = "Mistakes"
+errors[0, 0].xLabel = "taken for"
+errors[0, 0].yLabel = "digit"
+errors[0, 0].heatMap(mistakes, colors: .blues)
 errors.show()
 if !wrong.isEmpty {
     let shown = Array(wrong.prefix(18))
@@ -217,10 +221,17 @@ if !wrong.isEmpty {
 // %% [markdown]
 // ## What the first layer looks for
 //
-// The 16 patterns of `conv1`, before and after training, each scaled to its own range. At first noise; later smoother,
-// with a light and a dark side: edges in various directions. Below them, what each makes of one digit: where a pattern
-// fits, it is bright.
+// The 16 patterns of `conv1`, before and after training: red where a pixel counts for the pattern, blue where it counts
+// against it. At first noise; later smoother, with a red and a blue side: edges in various directions. Below them, what
+// each makes of one digit: where a pattern fits, it is bright.
 // %% Filters and what they see
+/// Red for positive weights, blue for negative ones, as strong as they are large, in a white frame: [N, 3, 7, 7].
+func coloured(_ patterns: Tensor) -> Tensor {
+    let shares = (patterns / patterns.abs().amax(dims: [1, 2, 3], keepdim: true)).pad([1, 1, 1, 1])
+    let (positive, negative) = (shares.clamp(min: 0), shares.clamp(max: 0).abs())
+    return 1 - Tensor.cat([negative, positive + negative, positive], dim: 1)
+}
+/// Each image from its own darkest to its own brightest pixel.
 func scaled(_ images: Tensor) -> Tensor {
     let flat = images.flatten(startDim: 1)
     let (low, high) = (flat.amin(dims: [1]).reshape(-1, 1, 1, 1), flat.amax(dims: [1]).reshape(-1, 1, 1, 1))
@@ -230,9 +241,9 @@ let patterns = model.getParameter("conv1.0.weight")!.detach()
 let seen = noGrad { model.conv1[0](images[0..<1]).relu() }.transpose(0, 1)
 let filters = plot.Figure(rows: 2, columns: 2, width: 820, height: 520)
 filters[0, 0].title = "Patterns before training"
-filters[0, 0].images(scaled(patternsBefore), columns: 4)
+filters[0, 0].images(coloured(patternsBefore), columns: 4)
 filters[0, 1].title = "Patterns after training"
-filters[0, 1].images(scaled(patterns), columns: 4)
+filters[0, 1].images(coloured(patterns), columns: 4)
 filters[1, 0].title = "A digit"
 filters[1, 0].image(images[0])
 filters[1, 1].title = "Where each pattern fits"

@@ -8,7 +8,7 @@
 // layers. It learns more slowly, and one sees *how* it learns: for several passes nearly nothing happens, then nearly
 // everything.
 //
-// The recipe is that of a common tutorial, with two repairs. There a module is used that was never imported
+// **Faults met in lessons.** The recipe is that of a common tutorial, with two repairs. There a module is used that was never imported
 // (`torchvision` itself, where only parts of it were); here the compiler would not let that pass. And there the optimiser
 // is made from a network that does not exist yet, before the model is created. An optimiser holds the parameters that it
 // is given; if the model is made anew afterwards, it moves weights that nobody uses, and nothing complains. So: **first
