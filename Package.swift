@@ -63,7 +63,7 @@ let package = Package(
         .target(
             name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
             resources: [.copy("Resources/mnist"), .copy("Resources/images")], swiftSettings: engineFlags),
-        .target(name: "plot", dependencies: ["Tapestry", "CZlib"], swiftSettings: engineFlags),
+        .target(name: "plot", dependencies: ["Tapestry"], swiftSettings: engineFlags),
         .target(name: "ExampleSupport", dependencies: ["Tapestry", "nn", "data", "vision"], path: "Examples/Support"),
         .executableTarget(
             name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
@@ -77,7 +77,8 @@ let package = Package(
             name: "cifar10-lenet5", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/cifar10-lenet5"),
         .executableTarget(
-            name: "resnet34", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "training", "vision"],
+            name: "resnet34",
+            dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "training", "vision"],
             path: "Examples/resnet34"),
         .executableTarget(
             name: "image-classifier", dependencies: ["ExampleSupport", "Tapestry", "nn", "vision"],
@@ -97,7 +98,8 @@ let package = Package(
         .executableTarget(
             name: "parity", dependencies: ["Tapestry", "nn", "optim", "data", "vision"], path: "Tests/Parity"),
         .executableTarget(
-            name: "bench", dependencies: ["Tapestry", "Kernels", "nn", "optim"], path: "Tests/Benchmarks/bench"),
+            name: "bench", dependencies: ["Tapestry", "Kernels", "nn", "optim", "data", "vision"],
+            path: "Tests/Benchmarks/bench"),
         .executableTarget(name: "write-events", dependencies: ["training"], path: "Tests/Interop/Events"),
         .executableTarget(
             name: "interop", dependencies: ["Tapestry", "nn", "optim"], path: "Tests/Interop/Weights"),
@@ -107,13 +109,16 @@ let package = Package(
         .executableTarget(
             name: "torture", dependencies: ["ExampleSupport", "Tapestry", "Kernels", "nn", "optim", "data", "vision"],
             path: "Tests/Torture/Program", swiftSettings: engineFlags),
+        // What tests of several modules share.
+        .target(name: "TestSupport", dependencies: ["Tapestry", "CZlib"], path: "Tests/Support"),
         .testTarget(name: "KernelsTests", dependencies: kernelModules),
-        .testTarget(name: "TapestryTests", dependencies: ["Tapestry"]),
-        .testTarget(name: "NNTests", dependencies: ["nn"]),
-        .testTarget(name: "OptimTests", dependencies: ["optim", "nn", "data"]),
-        .testTarget(name: "TrainingTests", dependencies: ["training"]),
-        .testTarget(name: "DataTests", dependencies: ["data"]),
-        .testTarget(name: "VisionTests", dependencies: ["vision", "CZlib"], resources: [.copy("Resources")]),
+        .testTarget(name: "TapestryTests", dependencies: ["Tapestry", "TestSupport"]),
+        .testTarget(name: "NNTests", dependencies: ["nn", "TestSupport"]),
+        .testTarget(name: "OptimTests", dependencies: ["optim", "nn", "data", "TestSupport"]),
+        .testTarget(name: "TrainingTests", dependencies: ["training", "TestSupport"]),
+        .testTarget(name: "DataTests", dependencies: ["data", "TestSupport"]),
+        .testTarget(
+            name: "VisionTests", dependencies: ["vision", "TestSupport", "CZlib"], resources: [.copy("Resources")]),
         .testTarget(name: "PlotTests", dependencies: ["plot", "CZlib"]),
         .testTarget(name: "NotebookTests", dependencies: ["notebook"]),
         .testTarget(

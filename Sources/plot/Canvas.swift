@@ -1,4 +1,5 @@
 // What pictures are drawn on: a few shapes, which SVG, pixels and the terminal each draw in their own way.
+import Tapestry
 
 struct Point: Equatable { var x, y: Double }
 
@@ -44,6 +45,18 @@ struct Pixels {
     let width, height: Int
     var colors: [Color]
     subscript(_ x: Int, _ y: Int) -> Color { colors[y * width + x] }
+
+    /// The pixels as a PNG file.
+    var png: [UInt8] {
+        var samples: [UInt8] = []
+        samples.reserveCapacity(3 * colors.count)
+        for color in colors {
+            samples.append(color.red)
+            samples.append(color.green)
+            samples.append(color.blue)
+        }
+        return PNG.encoded(samples, width: width, height: height, channels: 3)
+    }
 }
 
 /// Which end of a text its place names; up and down the place is always the middle.

@@ -1,4 +1,5 @@
 // Batches in torch's order; expected orders are those of torch 2.15 for a dataset of the indices 0..<11.
+import TestSupport
 import Testing
 import data
 

@@ -1,4 +1,5 @@
 // Names, modes, state and printing of modules.
+import TestSupport
 import Testing
 import nn
 

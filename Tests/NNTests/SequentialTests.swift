@@ -1,4 +1,5 @@
 // What Sequential does where nobody sees it must not be seen.
+import TestSupport
 import Testing
 
 @testable import nn

@@ -1,5 +1,6 @@
 // Runs that stop and go on from a file, bit for bit; checkpoints that do not fit or are damaged.
 import Foundation
+import TestSupport
 import Testing
 import data
 import nn

@@ -1,5 +1,6 @@
 // NumPy's files: written, read back, and damaged in every way.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tapestry

@@ -1,5 +1,6 @@
 // Safetensors files: written, read back, and damaged in every way.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tapestry
@@ -214,17 +215,4 @@ import Testing
             .write(to: URL(fileURLWithPath: path))
         return path
     }
-}
-
-/// A folder that is gone when the test ends.
-final class TemporaryFolder {
-    let root: String
-
-    init() {
-        root = NSTemporaryDirectory() + "tapestry-\(UInt64.random(in: 0 ... .max))"
-        try? FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-    }
-    deinit { try? FileManager.default.removeItem(atPath: root) }
-
-    func path(_ name: String) -> String { "\(root)/\(name)" }
 }

@@ -1,5 +1,6 @@
 // Values of ops, views, promotion, printing and random numbers against torch.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tapestry

@@ -1,5 +1,6 @@
 // PyTorch's files: one that it wrote, others that nobody should trust, and damaged ones.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tapestry

@@ -1,5 +1,6 @@
 // The trainer on small problems, and what its callbacks do.
 import Foundation
+import TestSupport
 import Testing
 import training
 

@@ -1,19 +1,7 @@
-// What reading and writing PNG share: the header and the geometry of interlacing (ISO/IEC 15948:2004).
-import CZlib
+// The header of a PNG file and the geometry of interlacing (ISO/IEC 15948:2004).
 import Tapestry
 
-enum PNG {
-    static let signature: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
-
-    /// The checksum of a chunk: over its type and its data.
-    static func checksum(_ type: [UInt8], _ data: [UInt8]) -> UInt32 {
-        var sum = crc32(0, nil, 0)
-        for part in [type, data] {
-            part.withUnsafeBufferPointer { if $0.count > 0 { sum = crc32(sum, $0.baseAddress, UInt32($0.count)) } }
-        }
-        return UInt32(sum)
-    }
-
+extension PNG {
     /// The chunk IHDR.
     struct Header {
         var width, height, depth: Int

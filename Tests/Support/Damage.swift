@@ -2,11 +2,11 @@
 import Foundation
 import Testing
 
-@testable import Tapestry
+import Tapestry
 
 /// Calls `load` with every prefix of some bytes (each must throw), with every byte changed to a few others, and with
 /// many mixtures of changes.
-func damage(_ whole: [UInt8], rounds: Int = 1000, _ load: ([UInt8]) throws -> Any) throws {
+package func damage(_ whole: [UInt8], rounds: Int = 1000, _ load: ([UInt8]) throws -> Any) throws {
     func attempt(_ damaged: [UInt8]) { do { _ = try load(damaged) } catch { #expect(error is FileError, "\(error)") } }
     for length in whole.indices {
         #expect(throws: FileError.self, "the first \(length) bytes") { try load(Array(whole[..<length])) }
@@ -38,23 +38,15 @@ func damage(_ whole: [UInt8], rounds: Int = 1000, _ load: ([UInt8]) throws -> An
 }
 
 /// The same for a file, which is as it was afterwards.
-func damage(_ path: String, rounds: Int = 1000, _ load: () throws -> Any) throws {
+package func damage(_ path: String, rounds: Int = 1000, _ load: () throws -> Any) throws {
     try damage(try bytes(path), rounds: rounds) { damaged in
         try write(damaged, to: path)
         return try load()
     }
 }
 
-func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
-
-/// As a new file: to overwrite one makes some file systems wait for the disk.
-func write(_ bytes: [UInt8], to path: String) throws {
-    unlink(path)
-    try Data(bytes).write(to: URL(fileURLWithPath: path))
-}
-
 /// The same dtype, shape and bits.
-func expectSame(_ a: Tensor, _ b: Tensor, sourceLocation: SourceLocation = #_sourceLocation) {
+package func expectSame(_ a: Tensor, _ b: Tensor, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(a.dtype == b.dtype && a.shape == b.shape, sourceLocation: sourceLocation)
     let areSame = a.withElementBytes { x in b.withElementBytes { y in x.elementsEqual(y) } }
     #expect(areSame, sourceLocation: sourceLocation)

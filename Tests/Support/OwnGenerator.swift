@@ -3,10 +3,10 @@ import Tapestry
 import Testing
 
 /// Gives each test a default generator of its own, so that tests that run at the same time draw apart.
-struct OwnGenerator: SuiteTrait, TestTrait, TestScoping {
-    let isRecursive = true
+package struct OwnGenerator: SuiteTrait, TestTrait, TestScoping {
+    package let isRecursive = true
 
-    func provideScope(
+    package func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
         try await Tapestry.Generator.$forked.withValue(Tapestry.Generator(seed: 0), operation: function)
@@ -14,5 +14,5 @@ struct OwnGenerator: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == OwnGenerator {
-    static var ownGenerator: OwnGenerator { OwnGenerator() }
+    package static var ownGenerator: OwnGenerator { OwnGenerator() }
 }

@@ -3,20 +3,20 @@ import CZlib
 import Foundation
 
 /// A folder that is gone when the test ends.
-final class TemporaryFolder {
-    let root: String
+package final class TemporaryFolder {
+    package let root: String
 
-    init() {
+    package init() {
         root = NSTemporaryDirectory() + "tapestry-\(UInt64.random(in: 0 ... .max))"
         try? FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     }
     deinit { try? FileManager.default.removeItem(atPath: root) }
 
-    func path(_ name: String) -> String { "\(root)/\(name)" }
+    package func path(_ name: String) -> String { "\(root)/\(name)" }
 }
 
 /// Compresses as the program gzip does.
-func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
+package func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
     var stream = z_stream()
     let opened = deflateInit2_(
         &stream, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
@@ -32,4 +32,12 @@ func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
             used = bound - Int(stream.avail_out)
         }
     }
+}
+
+package func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
+
+/// As a new file: to overwrite one makes some file systems wait for the disk.
+package func write(_ bytes: [UInt8], to path: String) throws {
+    unlink(path)
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
 }
