@@ -1,9 +1,10 @@
 // The datasets beside MNIST: what they read, what they make, and what they refuse.
 import Foundation
-import Tapestry
+import TestSupport
 import Testing
 import data
 
+@testable import Tapestry
 @testable import vision
 
 @Suite struct DatasetTests {
@@ -66,6 +67,40 @@ import data
         if split == .letters {
             expect("is 0, not 1 to 26") { _ = try vision.datasets.EMNIST(root: folder.root, split: split) }
         }
+    }
+
+    @Test func lettersAreUnpackedFromTheirArchive() throws {
+        let (part, files) = ("emnist-letters-test", idx([1, 26]))
+        try saveZip(
+            [
+                ("gzip/\(part)-images-idx3-ubyte.gz", try gzip(files.images)),
+                ("gzip/\(part)-labels-idx1-ubyte.gz", try gzip(files.labels)), ("gzip/notes.txt", bytes(9)),
+            ], to: folder.path("archive"))
+        let archive = try Data(contentsOf: URL(fileURLWithPath: folder.path("archive")))
+        let source = Download.Source(files: [("gzip.zip", md5(archive))], mirrors: ["https://one.example/"])
+        let (root, names) = (folder.path("letters"), ["images-idx3", "labels-idx1"].map { "\(part)-\($0)-ubyte" })
+        try vision.datasets.EMNIST.fetch(into: root, unlessThere: names, source: source) { _ in archive }
+        let letters = try vision.datasets.EMNIST(root: root, split: .letters, train: false, download: true)
+        #expect(
+            letters.targets.array(Int.self) == [1, 26] && letters.data.array(UInt8.self) == files.images.suffix(1568))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: root).sorted() == ["gzip", "gzip.zip"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: root + "/gzip").count == 2)
+        expect("put these files there by hand: gzip.zip") {
+            try vision.datasets.EMNIST.fetch(into: folder.path("none"), unlessThere: names, source: source) { _ in
+                throw URLError(.cannotFindHost)
+            }
+        }
+    }
+
+    /// A zip archive of stored files.
+    private func saveZip(_ files: [(name: String, content: [UInt8])], to path: String) throws {
+        var writer = ZipWriter()
+        var archive: [UInt8] = []
+        for (name, content) in files {
+            try content.withUnsafeBytes { try writer.add(name, [$0], compressed: false) { archive += $0 } }
+        }
+        try writer.finish { archive += $0 }
+        try Data(archive).write(to: URL(fileURLWithPath: path))
     }
 
     // MARK: CIFAR
@@ -149,6 +184,20 @@ import data
         }
     }
 
+    @Test func badZipArchivesLeaveNothing() throws {
+        let root = folder.path("out")
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+        for (name, message) in [
+            ("set/../../a", "leads out of the folder"), ("/set/a", "leads out of the folder"),
+            ("other/a", "has no folder"),
+        ] {
+            try saveZip(
+                [("set/b", bytes(20)), (name, bytes(5))].suffix(name == "other/a" ? 1 : 2), to: folder.path("a.zip"))
+            expect(message) { try unpackZip(folder.path("a.zip"), folder: "set", into: root) }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root) == [])
+        }
+    }
+
     @Test func badArchivesLeaveNothing() throws {
         func rejects(_ archive: [UInt8], _ message: String, _ location: SourceLocation = #_sourceLocation) throws {
             try write(archive, "archive.tar")
@@ -224,10 +273,16 @@ import data
         let bad = try vision.datasets.ImageFolder(root: folder.root)
         let error = #expect(throws: FileError.self) { _ = try bad.sample(0) }
         #expect(error?.path == folder.path("cat/bad.png"))
-        try write([0xff, 0xd8], "photo/x.jpg")
+        try write([], "photo/x.txt")
         expect("has no images (files that end with pbm, pgm, png, pnm, ppm)") {
             _ = try vision.datasets.ImageFolder(root: folder.root)
         }
+        for name in ["photo/x.jpg", "photo/deep/y.JPEG"] { try write([0xff, 0xd8], name) }
+        expect("has 2 JPEG files, deep/y.JPEG first; JPEG is not read here: convert it to PNG first") {
+            _ = try vision.datasets.ImageFolder(root: folder.root)
+        }
+        for name in ["photo/x.png", "photo/deep/y.png"] { try write(vision.io.encodePNG(image), name) }
+        #expect(try vision.datasets.ImageFolder(root: folder.root).classes == ["cat", "dog", "photo"])
         expect("has no folders, one for each class") { _ = try vision.datasets.ImageFolder(root: folder.path("dog")) }
     }
 

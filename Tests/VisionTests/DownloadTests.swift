@@ -1,5 +1,6 @@
 // Downloads without a network: mirrors that answer from memory.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import vision

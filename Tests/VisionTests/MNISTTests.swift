@@ -1,5 +1,6 @@
 // The MNIST dataset: what ships, where it is looked for, and every way its files can be wrong.
 import Foundation
+import TestSupport
 import Testing
 import data
 
@@ -68,13 +69,64 @@ import data
         }
     }
 
+    // MARK: The unpacked copy
+
+    @Test func aLargeFileLeavesACopyThatIsReadWhileItIsRight() throws {
+        let (name, count) = ("train-images-idx3-ubyte", 1400)
+        try write(
+            [0, 0, 8, 1, 0, 0, 5, 0x78] + [UInt8](repeating: 7, count: count), "train-labels-idx1-ubyte",
+            below: folder.root)
+        let good = images(count, seed: 1)
+        try write(good, name, below: folder.root, true)
+        let (copy, pixels) = (folder.path(name + ".cache"), Array(good[16...]))
+        func read() throws -> [UInt8] { try vision.datasets.MNIST(root: folder.root).data.array(UInt8.self) }
+
+        #expect(try read() == pixels)
+        #expect(try bytes(copy) == good)
+        let made = try FileManager.default.attributesOfItem(atPath: copy)[.systemFileNumber] as? Int
+        #expect(try read() == pixels)
+        // Read, not made again.
+        #expect(try FileManager.default.attributesOfItem(atPath: copy)[.systemFileNumber] as? Int == made)
+
+        // Cut off, changed, longer, no IDX at all: not believed, and made anew.
+        var changed = good
+        changed[5000] ^= 1
+        for wrong in [Array(good.dropLast(100)), Array(good[..<7]), [], changed, good + [0], pixels] {
+            try TestSupport.write(wrong, to: copy)
+            #expect(try read() == pixels)
+            #expect(try bytes(copy) == good)
+        }
+        // Another file under the old name.
+        let other = images(count, seed: 2)
+        try write(other, name, below: folder.root, true)
+        #expect(try read() == Array(other[16...]))
+        #expect(try bytes(copy) == other)
+
+        // Where none can be written there is none.
+        try FileManager.default.removeItem(atPath: copy)
+        try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: false)
+        #expect(try read() == Array(other[16...]))
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder.root).sorted()
+        #expect(left == [name + ".cache", name + ".gz", "train-labels-idx1-ubyte"])
+    }
+
+    @Test func smallFilesAndWhatShipsLeaveNothing() throws {
+        try write(images(3), "t10k-images-idx3-ubyte", below: folder.root, true)
+        try write(labels([4, 0, 9]), "t10k-labels-idx1-ubyte", below: folder.root, true)
+        _ = try vision.datasets.MNIST(root: folder.root, train: false)
+        _ = try vision.datasets.MNIST()
+        for place in [folder.root, try DatasetFolder.shipped("mnist")] {
+            #expect(try !FileManager.default.contentsOfDirectory(atPath: place).contains { $0.hasSuffix(".cache") })
+        }
+    }
+
     // MARK: Damaged files
 
     /// Images and labels that are read, and what is to be said of them.
     @Test(arguments: [false, true]) func badImagesAreNamed(_ compressed: Bool) throws {
         let good = images(2)
-        try rejectsImages(Array(good[..<9]), compressed, "ends inside the header: 9 of 16 bytes")
-        try rejectsImages([], compressed, "ends inside the header: 0 of 16 bytes")
+        try rejectsImages(Array(good[..<9]), compressed, "ends at byte 9, inside the header of 16 bytes")
+        try rejectsImages([], compressed, "ends at byte 0, inside the header of 16 bytes")
         try rejectsImages([0, 0, 8, 1] + good[4...], compressed, "the magic number at byte 0 is 2049, expected 2051")
         try rejectsImages([0, 0, 13, 3] + good[4...], compressed, "the magic number at byte 0 is 3331")
         try rejectsImages(good[..<12] + [0, 0, 0, 27] + good[16...], compressed, "items are 28 × 27")
@@ -90,7 +142,7 @@ import data
         try write(images(3), "train-images-idx3-ubyte", below: folder.root)
         try rejectsLabels(labels([1, 2, 10]), "the label of image 2, at byte 10, is 10, not 0 to 9")
         try rejectsLabels(labels([255, 2, 1]), "the label of image 0, at byte 8, is 255")
-        try rejectsLabels(labels([1, 2]), "holds 2 labels, but")
+        try rejectsLabels(labels([1, 2]), "holds 2 labels by its header at byte 4, but")
         try rejectsLabels(images(3), "the magic number at byte 0 is 2051, expected 2049")
         try rejectsLabels(labels([1, 2, 3]).dropLast(), "claims 3 bytes, the file holds 2")
     }
@@ -98,9 +150,9 @@ import data
     @Test func damagedCompressionIsNamed() throws {
         let good = try gzip(images(40, seed: 1))
         let half = good.count / 2
-        try rejectsRaw(good[..<half], "the gzip data ends early, after \(half) bytes")
+        try rejectsRaw(good[..<half], "the gzip data ends early, at byte \(half)")
         try rejectsRaw(good.dropLast(), "the gzip data ends early")
-        try rejectsRaw(good[..<2], "the gzip data ends early, after 2 bytes")
+        try rejectsRaw(good[..<2], "the gzip data ends early, at byte 2")
         try rejectsRaw(good + [1, 2, 3], "there are 3 bytes behind the gzip data's end at byte \(good.count)")
         var checksum = good
         checksum[good.count - 6] ^= 1

@@ -77,9 +77,11 @@ package final class InputFile: ByteSource {
 /// Writes a file under another name in the same folder, syncs it, and renames it: after a kill at any moment there is
 /// the old file or the new one, whole. `body` gets a function that appends bytes.
 ///
+/// - Parameter isSynced: wait for the disk. Without it a loss of power may leave a damaged file: for what can be told
+///   from a whole one and made again.
 /// - Throws: `FileError`, or what `body` throws; then the old file is as it was.
 package func writeAtomically(
-    to path: String, _ body: (_ append: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    to path: String, isSynced: Bool = true, _ body: (_ append: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
 ) throws {
     let (temporary, descriptor) = try openBeside(path)
     var isOpen = true
@@ -93,11 +95,11 @@ package func writeAtomically(
                 written += count
             }
         }
-        guard fsync(descriptor) == 0 else { throw FileError.system(path, "synced") }
+        guard !isSynced || fsync(descriptor) == 0 else { throw FileError.system(path, "synced") }
         isOpen = false
         guard close(descriptor) == 0 else { throw FileError.system(path, "closed") }
         guard rename(temporary, path) == 0 else { throw FileError.system(path, "replaced") }
-        syncFolder(of: path)
+        if isSynced { syncFolder(of: path) }
     } catch {
         if isOpen { close(descriptor) }
         unlink(temporary)

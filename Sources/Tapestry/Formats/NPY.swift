@@ -60,7 +60,7 @@ func saveNPZ(_ tensors: [String: Tensor], to path: String, compressed: Bool, _ w
 
 extension Tensor {
     /// Calls `body` with the elements in row-major order; the bytes are good during the call only.
-    func withElementBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    package func withElementBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         let plain = packed()
         return try withExtendedLifetime(plain) {
             try body(UnsafeRawBufferPointer(start: plain.pointer, count: count * dtype.size))
@@ -72,7 +72,7 @@ extension Tensor {
 private func npyTensor(_ source: some ByteSource) throws -> Tensor {
     let (header, start) = try NPYHeader.read(source)
     guard let length = header.element.byteCount(header.shape) else {
-        throw source.fault("the shape \(header.shape) is impossibly large")
+        throw source.fault("the shape \(header.shape), in the header before byte \(start), is impossibly large")
     }
     guard length == source.size - start else {
         throw source.fault(
@@ -102,11 +102,11 @@ struct NPYHeader {
     static func read(_ source: some ByteSource) throws -> (header: NPYHeader, end: Int) {
         let prefix = try source.bytes(12, at: 0)
         guard prefix.count >= 10, prefix.starts(with: [0x93] + Array("NUMPY".utf8)) else {
-            throw source.fault("does not begin as a .npy file does")
+            throw source.fault("does not begin as a .npy file does (at byte 0)")
         }
         let isLong = prefix[6] > 1
         guard (1...3).contains(prefix[6]), prefix[7] == 0, prefix.count == 12 || !isLong else {
-            throw source.fault("version \(prefix[6]).\(prefix[7]) of the .npy format is not supported")
+            throw source.fault("version \(prefix[6]).\(prefix[7]) of the .npy format, at byte 6, is not supported")
         }
         let start = isLong ? 12 : 10
         let length = isLong ? Int(prefix.little(8, UInt32.self)) : Int(prefix.little(8, UInt16.self))
@@ -116,7 +116,7 @@ struct NPYHeader {
         // As numpy: what takes longer to read than this is not worth trusting.
         guard length <= 1 << 20 else { throw source.fault("the header length at byte 8 is \(length), above 1048576") }
         let text = try source.bytes(length, at: start)
-        guard text.count == length else { throw source.fault("ends inside the header") }
+        guard text.count == length else { throw source.fault("ends inside the header, at byte \(start + text.count)") }
         var reader = LiteralReader(text)
         do {
             return (try NPYHeader(&reader), start + length)
@@ -148,8 +148,6 @@ struct NPYHeader {
         guard let descr, let isFortranOrder, let shape else {
             throw reader.fault("the header lacks descr, fortran_order or shape")
         }
-        // numpy's own limit.
-        guard shape.count <= 64 else { throw reader.fault("\(shape.count) dimensions are more than 64") }
         let text = String(descr.dropFirst())
         guard let order = descr.first, "<>|=".contains(order),
             var element = Self.types.first(where: { $0.descr.dropFirst() == text })?.element
@@ -231,6 +229,8 @@ private struct LiteralReader {
         var values: [Int] = []
         while !take(")") {
             values.append(try integer())
+            // numpy's own limit; it also bounds what a long header takes in memory.
+            guard values.count <= 64 else { throw fault("\(values.count) dimensions are more than 64") }
             if !take(",") {
                 try expect(")")
                 break

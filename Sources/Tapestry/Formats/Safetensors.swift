@@ -32,7 +32,7 @@ public struct SafetensorsFile {
         file = try InputFile(path)
         let prefix = try file.bytes(8, at: 0)
         guard prefix.count == 8 else {
-            throw FileError(path, "is \(prefix.count) bytes long, too short for safetensors")
+            throw FileError(path, "ends at byte \(prefix.count), inside the 8 bytes of the header's length")
         }
         let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(file.size - 8) else {
@@ -50,7 +50,8 @@ public struct SafetensorsFile {
                 try file.bytes(Int(length), at: 8), dataLength: file.size - dataStart)
             (entries, metadata) = (header.entries, header.metadata)
         } catch let fault as SafetensorsHeader.Fault {
-            throw FileError(path, (fault.position.map { "at byte \(8 + $0): " } ?? "") + fault.message)
+            let place = fault.position.map { "at byte \(8 + $0)" } ?? "in the data, from byte \(dataStart) on"
+            throw FileError(path, "\(place): \(fault.message)")
         }
     }
 
@@ -59,10 +60,11 @@ public struct SafetensorsFile {
     /// - Throws: `FileError` if no dtype of Tapestry's holds the tensor's (unsigned 64-bit, 8-bit floating point) or
     ///   the file has become shorter.
     public func tensor(_ entry: Entry) throws -> Tensor {
-        guard let element = StoredElement.safetensors[entry.dtype], let dtype = element.dtype else {
-            throw FileError(file.path, "tensor '\(entry.name)': dtype \(entry.dtype) is not supported")
-        }
         let start = dataStart + entry.range.lowerBound
+        guard let element = StoredElement.safetensors[entry.dtype], let dtype = element.dtype else {
+            throw FileError(
+                file.path, "tensor '\(entry.name)' at byte \(start): dtype \(entry.dtype) is not supported")
+        }
         // What must be converted, or does not lie as the kernels need it, is copied.
         if let map, element.isNative, start % element.size == 0 { return map.tensor(entry.shape, dtype, at: start) }
         do {

@@ -132,12 +132,16 @@ private struct JSONReader {
         try expect("}")
     }
 
-    /// An array of whole numbers, not negative.
+    /// An array of whole numbers, not negative, of no more than torch's 64 dimensions: it bounds what a long header takes
+    /// in memory.
     mutating func integers() throws -> [Int] {
         try expect("[")
         var values: [Int] = []
         if take("]") { return values }
-        repeat { values.append(try integer()) } while take(",")
+        repeat {
+            values.append(try integer())
+            guard values.count <= 64 else { throw fault("\(values.count) numbers in an array are more than 64") }
+        } while take(",")
         try expect("]")
         return values
     }

@@ -1,28 +1,29 @@
-// Zip archives: `.npz` files and those of `torch.save` are made of them. Reading, also of archives above 4 GiB.
+// Zip archives: `.npz` files, those of `torch.save` and some datasets are made of them. Reading, also of archives above
+// 4 GiB.
 import CZlib
 
 /// A zip archive opened for reading: which members there are is known, each is read when asked for.
-struct ZipArchive {
+package struct ZipArchive {
     /// A line of the archive's directory.
-    struct Member {
-        let name: String
+    package struct Member {
+        package let name: String
         /// 0: stored, 8: deflated.
         let method: UInt16
         let checksum: UInt32
         let compressedSize, size: Int
         /// Where in the file the member begins.
-        let offset: Int
+        package let offset: Int
     }
 
     /// In the order of the directory.
-    let members: [Member]
+    package let members: [Member]
     private let file: InputFile
 
     /// Reads and checks the directory at the end of the file.
     ///
     /// - Throws: `FileError` naming the file and the byte or member: no directory, one that lies outside the file, a
     ///   name that comes twice, members that overlap, are encrypted, or hold more than their bytes can.
-    init(_ path: String) throws {
+    package init(_ path: String) throws {
         file = try InputFile(path)
         let (start, count, length) = try Self.locateDirectory(file)
         let directory = try file.bytes(length, at: start)
@@ -137,7 +138,7 @@ struct ZipArchive {
     }
 
     /// The bytes of a member, unpacked and compared with their checksum.
-    func contents(of member: Member) throws -> [UInt8] {
+    package func contents(of member: Member) throws -> [UInt8] {
         let start = try dataStart(of: member)
         let packed = try file.bytes(member.compressedSize, at: start)
         guard packed.count == member.compressedSize else { throw fault(member, "the file ends inside it") }
@@ -178,10 +179,9 @@ struct ZipArchive {
             throw fault(member, "zlib cannot be started")
         }
         defer { inflateEnd(&stream) }
-        // What the directory claims is only set aside as far as it is harmless; beyond that memory grows with what is
-        // there.
+        // Little more than what is there is set aside at first; beyond that memory grows with what comes out of it.
         var result: [UInt8] = []
-        result.reserveCapacity(min(member.size, 1 << 26))
+        result.reserveCapacity(min(member.size, 4 * packed.count))
         var (input, output) = (packed, [UInt8](repeating: 0, count: 1 << 18))
         var (taken, status) = (0, Z_OK)
         while status == Z_OK, result.count <= member.size {
@@ -224,8 +224,8 @@ struct MemberSource: ByteSource {
     func fault(_ message: String) -> FileError { archive.fault("member '\(name)': \(message)") }
 }
 
-/// The checksum of zip archives, going on from one of the bytes before.
-func crc(_ start: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+/// The checksum of zip archives, gzip and PNG (CRC-32), going on from one of the bytes before.
+package func crc(_ start: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
     var (result, position) = (UInt(start), 0)
     let address = bytes.bindMemory(to: UInt8.self).baseAddress
     while position < bytes.count {

@@ -111,7 +111,9 @@ extension LabelledImages {
             let file = try InputFile(path)
             guard file.size > 0, file.size % rowBytes == 0 else {
                 throw FileError(
-                    path, "has \(file.size) bytes, which is no whole number of images of \(rowBytes) bytes each")
+                    path,
+                    "has \(file.size) bytes, which is no whole number of images of \(rowBytes) bytes each: the last "
+                        + "begins at byte \(file.size / rowBytes * rowBytes)")
             }
             return file
         }

@@ -31,7 +31,8 @@ enum Download {
         let missing = try source.files.filter { file in
             let path = "\(folder)/\(file.name)"
             guard let data = FileManager.default.contents(atPath: path) else {
-                return !FileManager.default.fileExists(atPath: (path as NSString).deletingPathExtension)
+                let isPacked = file.name.hasSuffix(".gz")
+                return !isPacked || !FileManager.default.fileExists(atPath: String(path.dropLast(3)))
             }
             let found = md5(data)
             guard found == file.md5 else {

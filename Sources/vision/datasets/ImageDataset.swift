@@ -52,7 +52,7 @@ extension LabelledImages {
 }
 
 /// Folders of datasets.
-enum DatasetFolder {
+package enum DatasetFolder {
     /// `root`, or the first of the folders below it that exists.
     ///
     /// - Throws: `FileError` unless `root` is a folder.
@@ -81,7 +81,7 @@ enum DatasetFolder {
     }
 
     /// The path of something that ships with the package.
-    static func shipped(_ name: String) throws -> String {
+    package static func shipped(_ name: String) throws -> String {
         guard let url = Bundle.module.url(forResource: name, withExtension: nil) else {
             throw FileError(name, "is missing from the package's own resources")
         }

@@ -8,7 +8,8 @@ extension datasets {
     /// [0, 1], transformed; targets int64, the place of the class among the folders' names in order. Mirrors
     /// `torchvision.datasets.ImageFolder` with `ToTensor`.
     ///
-    /// A batch needs images of one size: let the transform see to it.
+    /// A batch needs images of one size: let the transform see to it. JPEG is not read: such files are an error unless a
+    /// PNG of the same name stands beside them.
     public struct ImageFolder: Dataset {
         /// Names of the folders, in order.
         public let classes: [String]
@@ -22,7 +23,7 @@ extension datasets {
 
         /// Looks for images below `root`; none is read.
         ///
-        /// - Throws: `FileError` if there is no such folder, no folder in it, or one without images.
+        /// - Throws: `FileError` if there is no such folder, no folder in it, or one without images or with JPEG files.
         public init(root: String, transform: (any Transform)? = nil) throws {
             let folder = try DatasetFolder.find(root, below: [])
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -39,9 +40,19 @@ extension datasets {
                 let images = below.filter { path in
                     ImageFolder.extensions.contains((path as NSString).pathExtension.lowercased())
                 }.sorted()
+                // A photograph that is left out unnoticed would be missed: its PNG has to stand beside it.
+                let known = Set(images.map { ($0 as NSString).deletingPathExtension })
+                let unread = below.filter { path in
+                    ["jpg", "jpeg"].contains((path as NSString).pathExtension.lowercased())
+                        && !known.contains((path as NSString).deletingPathExtension)
+                }
+                if let first = unread.min() {
+                    throw FileError(
+                        "\(folder)/\(name)", "has \(unread.count) JPEG files, \(first) first; \(io.jpegAdvice)")
+                }
                 guard !images.isEmpty else {
-                    let known = ImageFolder.extensions.sorted().joined(separator: ", ")
-                    throw FileError("\(folder)/\(name)", "has no images (files that end with \(known))")
+                    let endings = ImageFolder.extensions.sorted().joined(separator: ", ")
+                    throw FileError("\(folder)/\(name)", "has no images (files that end with \(endings))")
                 }
                 return images.map { ("\(folder)/\(name)/\($0)", target) }
             }

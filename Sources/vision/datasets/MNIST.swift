@@ -11,9 +11,10 @@ extension datasets {
         /// Reads the IDX files, plain or gzip, of the training or the test set.
         ///
         /// - Parameters:
-        ///   - root: the folder with the files, in itself or in `MNIST/raw` below. Without it the subset that ships
-        ///     with the package is used (the first 10,000 training and 2,000 test images), and a line on standard error
-        ///     says so.
+        ///   - root: the folder with the files, in itself or in `MNIST/raw` below. If they are compressed, an unpacked
+        ///     copy of the images is kept beside them (`….cache`, checked whenever it is read, and not made where the
+        ///     folder is read-only). Without a folder the subset that ships with the package is used (the first 10,000
+        ///     training and 2,000 test images), and a line on standard error says so.
         ///   - download: fetch files that are missing.
         ///   - transform: applied to each batch of images, float32 [N, 1, 28, 28].
         /// - Throws: `FileError` naming the file and what is wrong with it.
@@ -21,13 +22,18 @@ extension datasets {
             root: String? = nil, train: Bool = true, download: Bool = false, transform: (any Transform)? = nil
         ) throws {
             if root == nil { MNIST.announceSubset }
-            images = try MNIST.family.load(
-                root ?? DatasetFolder.shipped("mnist"), train: train, download: download && root != nil, transform)
+            images =
+                if let root {
+                    try MNIST.family.load(root, train: train, download: download, transform)
+                } else {
+                    try MNIST.subset(train: train, transform)
+                }
         }
 
         /// The subset that ships with the package, without a word.
-        static func subset(train: Bool) throws -> LabelledImages {
-            try family.load(try DatasetFolder.shipped("mnist"), train: train, download: false, nil)
+        static func subset(train: Bool, _ transform: (any Transform)? = nil) throws -> LabelledImages {
+            try family.load(
+                DatasetFolder.shipped("mnist"), train: train, download: false, keepsCopy: false, transform)
         }
 
         /// Says once that the subset is used.
@@ -122,17 +128,39 @@ extension datasets {
         }
 
         /// Reads `emnist-SPLIT-train-images-idx3-ubyte` and its like, plain or gzip, in `root` itself or in
-        /// `EMNIST/raw` or `gzip` below. The distribution is one zip archive, to be fetched and unpacked by hand.
+        /// `EMNIST/raw` or `gzip` below; otherwise as `MNIST`.
         ///
+        /// - Parameter download: fetch the distribution, one zip archive of 562 MB with all splits, into `root` and unpack
+        ///   it there, unless this split's files are there already.
         /// - Throws: `FileError` naming the file and what is wrong with it.
-        public init(root: String, split: Split, train: Bool = true, transform: (any Transform)? = nil) throws {
-            let folder = try DatasetFolder.find(root, below: ["EMNIST/raw", "gzip"])
+        public init(
+            root: String, split: Split, train: Bool = true, download: Bool = false, transform: (any Transform)? = nil
+        ) throws {
             let part = "emnist-\(split.rawValue)-\(train ? "train" : "test")"
+            let (images, labels) = ("\(part)-images-idx3-ubyte", "\(part)-labels-idx1-ubyte")
+            if download { try EMNIST.fetch(into: root, unlessThere: [images, labels]) }
             let classes = split.classes
-            images = try LabelledImages(
-                idx: folder, images: "\(part)-images-idx3-ubyte", labels: "\(part)-labels-idx1-ubyte",
+            self.images = try LabelledImages(
+                idx: try DatasetFolder.find(root, below: EMNIST.folders), images: images, labels: labels,
                 classes: classes, labelRange: (split == .letters ? 1 : 0)...classes.count - 1, transform: transform)
         }
+
+        private static let folders = ["EMNIST/raw", "gzip"]
+
+        /// Fetches the archive and unpacks it into `gzip`.
+        static func fetch(
+            into root: String, unlessThere files: [String], source: Download.Source = archive,
+            get: (URL) throws -> Data = Download.body
+        ) throws {
+            let folder = DatasetFolder.nested(root, folders)
+            if files.allSatisfy({ (try? DatasetFolder.file($0, in: folder)) != nil }) { return }
+            try Download.fetchMissing(source, into: root, get: get)
+            try unpackZip("\(root)/gzip.zip", folder: "gzip", into: root) { $0.hasSuffix(".gz") }
+        }
+
+        private static let archive = Download.Source(
+            files: [("gzip.zip", "58c8d27c78d21e728a6bc7b3cc06412e")],
+            mirrors: ["https://biometrics.nist.gov/cs_links/EMNIST/"])
     }
 }
 
@@ -145,7 +173,9 @@ private struct MNISTFamily {
     let mirrors: [String]
 
     /// Reads a set from `root` or the folder that torchvision has below it, having fetched missing files if asked to.
-    func load(_ root: String, train: Bool, download: Bool, _ transform: (any Transform)?) throws -> LabelledImages {
+    func load(
+        _ root: String, train: Bool, download: Bool, keepsCopy: Bool = true, _ transform: (any Transform)?
+    ) throws -> LabelledImages {
         let names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]
         if download {
             let files = zip(names, checksums).map { (name: "\($0)-ubyte.gz", md5: $1) }
@@ -155,6 +185,7 @@ private struct MNISTFamily {
         let first = train ? 0 : 2
         return try LabelledImages(
             idx: try DatasetFolder.find(root, below: ["\(name)/raw"]), images: "\(names[first])-ubyte",
-            labels: "\(names[first + 1])-ubyte", classes: classes, labelRange: 0...9, transform: transform)
+            labels: "\(names[first + 1])-ubyte", classes: classes, labelRange: 0...9, keepsCopy: keepsCopy,
+            transform: transform)
     }
 }

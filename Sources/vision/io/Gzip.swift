@@ -37,21 +37,26 @@ final class GzipReader {
         return overflow ? .max : product
     }
 
-    /// The next `count` bytes, fewer only at the end of the file.
+    /// So much may be set aside because a header claims it, before it is known to be there.
+    var affordable: Int { isCompressed ? largestAffordable(file.size) : file.size }
+
+    /// What a gzip file says of its content at its own end: CRC-32, and length modulo 2³². nil for a plain file.
+    func trailer() throws -> (checksum: UInt32, length: UInt32)? {
+        guard isCompressed, file.size >= 18 else { return nil }
+        let bytes = try file.bytes(8, at: file.size - 8)
+        func word(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) } }
+        return bytes.count == 8 ? (word(0), word(4)) : nil
+    }
+
+    /// The next `count` bytes, fewer only at the end of the file. Memory grows with what is there.
     ///
     /// - Throws: `FileError` if the compressed data is damaged, cut off, or followed by anything.
     func read(_ count: Int) throws -> [UInt8] {
         var output: [UInt8] = []
-        // What a header claims is only set aside as far as it is harmless; beyond that memory grows with what is there.
-        output.reserveCapacity(min(count, 1 << 26))
+        output.reserveCapacity(min(count, affordable))
         while output.count < count {
-            let piece = try [UInt8](unsafeUninitializedCapacity: min(count - output.count, 1 << 20)) { buffer, used in
-                if isCompressed {
-                    used = try inflate(into: buffer)
-                } else {
-                    used = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: position)
-                    position += used
-                }
+            let piece = try [UInt8](unsafeUninitializedCapacity: min(count - output.count, 1 << 16)) { buffer, used in
+                used = try fill(UnsafeMutableRawBufferPointer(buffer))
             }
             if piece.isEmpty { break }
             output += piece
@@ -59,15 +64,45 @@ final class GzipReader {
         return output
     }
 
-    /// Fills the buffer, which is short; returns how many bytes there were.
-    private func inflate(into buffer: UnsafeMutableBufferPointer<UInt8>) throws -> Int {
+    /// Reads the next `count` bytes to nowhere; returns how many there were.
+    func skip(_ count: Int) throws -> Int {
+        var skipped = 0
+        while skipped < count {
+            let piece = try read(min(count - skipped, 1 << 16)).count
+            if piece == 0 { break }
+            skipped += piece
+        }
+        return skipped
+    }
+
+    /// Fills memory with the next bytes; returns how many there were, fewer than asked for only at the end of the file.
+    ///
+    /// - Throws: as `read`.
+    func fill(_ target: UnsafeMutableRawBufferPointer) throws -> Int {
+        guard isCompressed else {
+            let count = try file.read(into: target, at: position)
+            position += count
+            return count
+        }
+        var filled = 0
+        while filled < target.count, !hasEnded {
+            // zlib counts in 32 bits.
+            let end = min(target.count, filled + 1 << 30)
+            filled += try inflate(into: UnsafeMutableRawBufferPointer(rebasing: target[filled..<end]))
+        }
+        return filled
+    }
+
+    /// Fills the buffer, which is shorter than 2³² bytes; returns how many there were.
+    private func inflate(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let bytes = buffer.bindMemory(to: UInt8.self)
         var filled = 0
         while filled < buffer.count, !hasEnded {
             if taken == pending.count { try refill() }
             let status = pending.withUnsafeMutableBufferPointer { input in
                 stream.next_in = input.baseAddress! + taken
                 stream.avail_in = UInt32(input.count - taken)
-                stream.next_out = buffer.baseAddress! + filled
+                stream.next_out = bytes.baseAddress! + filled
                 stream.avail_out = UInt32(buffer.count - filled)
                 let status = CZlib.inflate(&stream, Z_NO_FLUSH)
                 taken = input.count - Int(stream.avail_in)
@@ -93,9 +128,16 @@ final class GzipReader {
     private func refill() throws {
         pending = try file.bytes(1 << 16, at: position)
         guard !pending.isEmpty else {
-            throw FileError(file.path, "the gzip data ends early, after \(position) bytes")
+            throw FileError(file.path, "the gzip data ends early, at byte \(position)")
         }
         position += pending.count
         taken = 0
     }
+}
+
+/// What a packed file of `size` bytes may have set aside for what its header claims. Images are packed into a fifth,
+/// drawings into much less: what unpacks to more than nine times the size is first unpacked to nowhere.
+func largestAffordable(_ size: Int) -> Int {
+    let (product, overflow) = size.multipliedReportingOverflow(by: 9)
+    return overflow ? .max : product
 }

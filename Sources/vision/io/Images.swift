@@ -10,7 +10,7 @@ public enum io {
         case gray = 1, grayAlpha = 2, rgb = 3, rgba = 4
     }
 
-    /// The image in a PNG or PNM file (told by its first bytes): uint8 [C, H, W].
+    /// The image in a PNG or PNM file (told by its first bytes): uint8 [C, H, W]. JPEG is not read.
     ///
     /// PNG: every colour type and bit depth, interlaced or not; palettes become colours, transparency an alpha channel,
     /// samples are scaled to 8 bits. PNM: P1 to P6. Mirrors `torchvision.io.read_image`.
@@ -27,9 +27,15 @@ public enum io {
             var decoder = try PNMDecoder(file)
             return converted(try decoder.image(), to: mode)
         }
-        let kind = start.starts(with: [0xff, 0xd8]) ? "a JPEG file; convert it to PNG" : "neither a PNG nor a PNM file"
-        throw FileError(path, "is \(kind) (by its first bytes)")
+        if start.starts(with: [0xff, 0xd8]) {
+            throw FileError(path, "is a JPEG file (by bytes 0 and 1); \(jpegAdvice)")
+        }
+        throw FileError(path, "is neither a PNG nor a PNM file (by its first bytes, from byte 0)")
     }
+
+    /// JPEG needs a decoder as large as everything else here, or a library that not every system has.
+    static let jpegAdvice =
+        "JPEG is not read here: convert it to PNG first, for example with `magick mogrify -format png *.jpg`"
 
     /// Grey, red, green, blue, alpha: from the channels that there are to those that are asked for.
     private static func converted(_ image: Tensor, to mode: ImageReadMode) -> Tensor {

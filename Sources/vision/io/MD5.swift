@@ -5,34 +5,36 @@ import Foundation
 func md5(_ data: Data) -> String {
     let shifts: [UInt32] = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21]
     let constants = (0..<64).map { UInt32(abs(sin(Double($0 + 1))) * 4_294_967_296) }
-    var message = [UInt8](data)
-    message.append(0x80)
-    message += [UInt8](repeating: 0, count: (120 - message.count % 64) % 64)
-    message += withUnsafeBytes(of: (UInt64(data.count) &* 8).littleEndian, Array.init)
+    // What follows the last whole block: the rest, a one bit, zeros up to a block's end, the length in bits.
+    var tail = [UInt8](data.suffix(data.count % 64)) + [0x80]
+    tail += [UInt8](repeating: 0, count: (120 - tail.count) % 64)
+    tail += withUnsafeBytes(of: (UInt64(data.count) &* 8).littleEndian, Array.init)
     var state: [UInt32] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476]
     var words = [UInt32](repeating: 0, count: 16)
-    for block in stride(from: 0, to: message.count, by: 64) {
-        for index in 0..<16 {
-            let at = block + 4 * index
-            words[index] =
-                UInt32(message[at]) | UInt32(message[at + 1]) << 8 | UInt32(message[at + 2]) << 16
-                | UInt32(message[at + 3]) << 24
-        }
-        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-        for index in 0..<64 {
-            let (f, word): (UInt32, Int)
-            switch index / 16 {
-            case 0: (f, word) = ((b & c) | (~b & d), index)
-            case 1: (f, word) = ((d & b) | (~d & c), (5 * index + 1) % 16)
-            case 2: (f, word) = (b ^ c ^ d, (3 * index + 5) % 16)
-            default: (f, word) = (c ^ (b | ~d), (7 * index) % 16)
+    func take(_ blocks: UnsafeRawBufferPointer) {
+        for block in stride(from: 0, to: blocks.count, by: 64) {
+            for index in 0..<16 {
+                words[index] = UInt32(
+                    littleEndian: blocks.loadUnaligned(fromByteOffset: block + 4 * index, as: UInt32.self))
             }
-            let sum = a &+ f &+ constants[index] &+ words[word]
-            let shift = shifts[index / 16 * 4 + index % 4]
-            (a, d, c, b) = (d, c, b, b &+ (sum << shift | sum >> (32 - shift)))
+            var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+            for index in 0..<64 {
+                let (f, word): (UInt32, Int)
+                switch index / 16 {
+                case 0: (f, word) = ((b & c) | (~b & d), index)
+                case 1: (f, word) = ((d & b) | (~d & c), (5 * index + 1) % 16)
+                case 2: (f, word) = (b ^ c ^ d, (3 * index + 5) % 16)
+                default: (f, word) = (c ^ (b | ~d), (7 * index) % 16)
+                }
+                let sum = a &+ f &+ constants[index] &+ words[word]
+                let shift = shifts[index / 16 * 4 + index % 4]
+                (a, d, c, b) = (d, c, b, b &+ (sum << shift | sum >> (32 - shift)))
+            }
+            state = zip(state, [a, b, c, d]).map { $0 &+ $1 }
         }
-        state = zip(state, [a, b, c, d]).map { $0 &+ $1 }
     }
+    data.withUnsafeBytes { take(UnsafeRawBufferPointer(rebasing: $0[..<($0.count / 64 * 64)])) }
+    tail.withUnsafeBytes(take)
     return state.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }.map { String(format: "%02x", $0) }
         .joined()
 }

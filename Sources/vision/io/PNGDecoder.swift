@@ -1,4 +1,4 @@
-// Reading PNG. Nothing is allocated because a header says so: memory grows with the data that are there.
+// Reading PNG. Nothing large is allocated because a header says so: first it is seen that the data are there.
 import CZlib
 import Tapestry
 
@@ -10,6 +10,8 @@ struct PNGDecoder {
     private var palette: [UInt8] = []
     /// The chunk tRNS: alpha of palette entries, or the transparent colour in 16-bit samples.
     private var transparency: [UInt8] = []
+    /// Where in the file the chunks IDAT have their data.
+    private var imageData: [Range<Int>] = []
     /// Rows with their filters, pass after pass.
     private var rows: [UInt8] = []
 
@@ -26,7 +28,6 @@ struct PNGDecoder {
 
     private mutating func readChunks() throws {
         var position = PNG.signature.count
-        var inflater: Inflater?
         while true {
             let head = try file.bytes(8, at: position)
             guard head.count == 8 else { throw error("ends without IEND", at: position) }
@@ -48,19 +49,18 @@ struct PNGDecoder {
             switch name {
             case "IHDR": try readHeader(data, at: position)
             case "PLTE", "tRNS":
-                guard inflater == nil else { throw error("\(name) comes after the image data", at: position) }
+                guard imageData.isEmpty else { throw error("\(name) comes after the image data", at: position) }
                 if name == "PLTE" {
                     try readPalette(data, at: position)
                 } else {
                     try readTransparency(data, at: position)
                 }
             case "IDAT":
-                if inflater == nil { inflater = try startImage(at: position) }
-                try inflater!.inflate(data, into: &rows, at: position + 8)
+                if imageData.isEmpty { try checkHeader(at: position) }
+                imageData.append(position + 8..<position + 8 + length)
             case "IEND":
-                guard let inflater else { throw error("there are no image data", at: position) }
-                try inflater.finish(rows, at: position)
-                return
+                guard !imageData.isEmpty else { throw error("there are no image data", at: position) }
+                return try unpack(end: position)
             default:
                 // A capital first letter: without it the image cannot be understood.
                 guard type[0] & 0x20 != 0 else { throw error("the chunk \(name) is unknown", at: position) }
@@ -111,14 +111,35 @@ struct PNGDecoder {
         transparency = data
     }
 
-    private func startImage(at position: Int) throws -> Inflater {
+    /// What can be known about the image before its data are unpacked.
+    private func checkHeader(at position: Int) throws {
         guard header.color != .palette || !palette.isEmpty else {
             throw error("the image data come before the palette", at: position)
         }
-        let claim = "an image of \(header.width) × \(header.height) pixels does not fit a file of \(file.size) bytes"
         // Deflate makes a byte into no more than 1032.
-        guard let bytes = header.dataBytes, bytes / 1032 <= file.size else { throw error(claim, at: 16) }
-        return try Inflater(file.path, expected: bytes)
+        guard let bytes = header.dataBytes, bytes / 1032 <= file.size else {
+            throw error(
+                "an image of \(header.width) × \(header.height) pixels does not fit a file of \(file.size) bytes",
+                at: 16)
+        }
+    }
+
+    /// Unpacks the image data, whose checksums have been found right.
+    private mutating func unpack(end: Int) throws {
+        guard let expected = header.dataBytes else { return }
+        func run(into output: UnsafeMutablePointer<UInt8>?) throws {
+            let inflater = try Inflater(file.path, expected: expected)
+            for range in imageData {
+                let data = try file.bytes(range.count, at: range.lowerBound)
+                try inflater.inflate(data, at: range.lowerBound, into: output)
+            }
+            try inflater.finish(at: end)
+        }
+        if expected > largestAffordable(file.size) { try run(into: nil) }
+        rows = try [UInt8](unsafeUninitializedCapacity: expected) { buffer, used in
+            try run(into: buffer.baseAddress)
+            used = expected
+        }
     }
 
     // MARK: Rows
@@ -242,21 +263,16 @@ struct PNGDecoder {
     }
 }
 
-extension PNG {
-    /// Of left, above and corner the one nearest to left + above − corner.
-    @inline(__always)
-    static func paeth(_ left: Int, _ above: Int, _ corner: Int) -> UInt8 {
-        let (a, b, c) = (abs(above - corner), abs(left - corner), abs(left + above - 2 * corner))
-        return UInt8(a <= b && a <= c ? left : b <= c ? above : corner)
-    }
-}
-
 /// Unpacks the zlib stream that the chunks IDAT hold together.
 private final class Inflater {
     private let path: String
     private let expected: Int
     private var stream = z_stream()
     private var hasEnded = false
+    /// Bytes unpacked so far.
+    private var count = 0
+    /// Where bytes go that are only counted.
+    private var nowhere = [UInt8](repeating: 0, count: 1 << 14)
 
     /// - Parameter expected: bytes that are to come; more are an error.
     init(_ path: String, expected: Int) throws {
@@ -268,29 +284,33 @@ private final class Inflater {
 
     deinit { inflateEnd(&stream) }
 
-    /// Appends what a chunk holds. `position` is that of its data in the file.
-    func inflate(_ data: [UInt8], into output: inout [UInt8], at position: Int) throws {
+    /// Unpacks what a chunk holds, `position` being that of its data in the file, into `output`, which has room for all
+    /// that is expected; without it bytes are only counted.
+    func inflate(_ data: [UInt8], at position: Int, into output: UnsafeMutablePointer<UInt8>?) throws {
         var data = data
         var taken = 0
         while taken < data.count {
             guard !hasEnded else {
                 throw FileError(path, "bytes follow the image data's end (at byte \(position + taken))")
             }
-            // One byte more than expected shows that there are too many.
-            let room = min(1 << 16, expected + 1 - output.count)
             var status: Int32 = Z_OK
-            output += [UInt8](unsafeUninitializedCapacity: room) { buffer, used in
-                data.withUnsafeMutableBufferPointer { input in
+            data.withUnsafeMutableBufferPointer { input in
+                nowhere.withUnsafeMutableBufferPointer { nowhere in
+                    var (target, room) = (nowhere.baseAddress!, nowhere.count)
+                    // Behind all that is expected, one byte more shows that there is too much.
+                    if let output, count < expected {
+                        (target, room) = (output + count, min(expected - count, 1 << 30))
+                    }
                     stream.next_in = input.baseAddress! + taken
                     stream.avail_in = UInt32(input.count - taken)
-                    stream.next_out = buffer.baseAddress
+                    stream.next_out = target
                     stream.avail_out = UInt32(room)
                     status = CZlib.inflate(&stream, Z_NO_FLUSH)
                     taken = input.count - Int(stream.avail_in)
+                    count += room - Int(stream.avail_out)
                 }
-                used = room - Int(stream.avail_out)
             }
-            guard output.count <= expected else {
+            guard count <= expected else {
                 throw FileError(path, "the image data hold more than \(expected) bytes (at byte \(position + taken))")
             }
             if status == Z_STREAM_END {
@@ -302,11 +322,11 @@ private final class Inflater {
         }
     }
 
-    /// Throws unless everything has come.
-    func finish(_ output: [UInt8], at position: Int) throws {
-        guard hasEnded, output.count == expected else {
+    /// Throws unless everything has come; `position` is that of the file's end.
+    func finish(at position: Int) throws {
+        guard hasEnded, count == expected else {
             throw FileError(
-                path, "the image data end early: \(output.count) of \(expected) bytes (at byte \(position))")
+                path, "the image data end early: \(count) of \(expected) bytes (at byte \(position))")
         }
     }
 }
