@@ -1,6 +1,7 @@
 // PNG and PNM files: every kind read, written ones read back, and every way to be wrong.
 import Foundation
 import Tapestry
+import TestSupport
 import Testing
 import vision
 
@@ -128,7 +129,9 @@ private let kinds: [(color: Int, depth: Int)] = [
         }
         let good = try PNGMaker().file()
         try rejects([], "is neither a PNG nor a PNM file")
-        try rejects([0xff, 0xd8, 0xff, 0xe0], "is a JPEG file; convert it to PNG")
+        try rejects(
+            [0xff, 0xd8, 0xff, 0xe0],
+            "is a JPEG file (by bytes 0 and 1); JPEG is not read here: convert it to PNG first")
         try rejects(Array(good.prefix(8)), "ends without IEND (at byte 8)")
         try rejects(Array(good.dropLast(12)), "ends without IEND (at byte \(good.count - 12))")
         var bytes = good
@@ -162,7 +165,8 @@ private let kinds: [(color: Int, depth: Int)] = [
         try rejects(header(height: 10), "the image data hold more than 400 bytes")
         let signature = Array(good.prefix(33))
         try rejects(signature + PNGMaker.chunk("IEND", []), "there are no image data")
-        try rejects(signature + PNGMaker.chunk("IDAT", [1, 2, 3, 4]), "the image data are damaged")
+        try rejects(
+            signature + PNGMaker.chunk("IDAT", [1, 2, 3, 4]) + PNGMaker.chunk("IEND", []), "the image data are damaged")
         var rows = PNGMaker().rows()
         rows[40] = 7
         try rejects(
