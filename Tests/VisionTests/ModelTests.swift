@@ -1,6 +1,7 @@
 // The models beside torchvision's: names and shapes of the weights, outputs, first weights.
 // Resources/models.py made the references.
 import Foundation
+import TestSupport
 import Testing
 import nn
 
@@ -24,7 +25,13 @@ private let published: [(name: String, make: @Sendable () -> nn.Module)] = [
 private let small: [(name: String, size: [Int], make: @Sendable () -> nn.Module)] = [
     ("alexnet", [2, 3, 71, 65], { zoo.alexnet(numClasses: 10) }),
     ("vgg11", [2, 3, 37, 45], { zoo.vgg11(numClasses: 10, initWeights: false) }),
+    ("vgg13", [2, 3, 37, 45], { zoo.vgg13(numClasses: 10, initWeights: false) }),
+    ("vgg16", [2, 3, 37, 45], { zoo.vgg16(numClasses: 10, initWeights: false) }),
+    ("vgg19", [2, 3, 37, 45], { zoo.vgg19(numClasses: 10, initWeights: false) }),
+    ("vgg11_bn", [2, 3, 37, 45], { zoo.vgg11BN(numClasses: 10, initWeights: false) }),
     ("vgg13_bn", [2, 3, 37, 45], { zoo.vgg13BN(numClasses: 10, initWeights: false) }),
+    ("vgg16_bn", [2, 3, 37, 45], { zoo.vgg16BN(numClasses: 10, initWeights: false) }),
+    ("vgg19_bn", [2, 3, 37, 45], { zoo.vgg19BN(numClasses: 10, initWeights: false) }),
     (
         "googlenet", [2, 3, 70, 66],
         { zoo.GoogLeNet(numClasses: 10, transformInput: true, initWeights: false, dropout: 0, dropoutAux: 0) }
@@ -39,7 +46,7 @@ private let small: [(name: String, size: [Int], make: @Sendable () -> nn.Module)
 ]
 
 /// One model after the other: the largest takes half a gigabyte.
-@Suite(.ownGenerator) struct ModelTests {
+@Suite(.ownGenerator, .serialized) struct ModelTests {
     private let references = try! loadSafetensors(from: resource("models.safetensors"))
 
     @Test(arguments: published.indices) func keysShapesAndCountsAreTorchvisions(_ index: Int) throws {

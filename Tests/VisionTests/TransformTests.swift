@@ -2,6 +2,7 @@
 // Resources/transforms.py made the references.
 import Foundation
 import Tapestry
+import TestSupport
 import Testing
 import vision
 

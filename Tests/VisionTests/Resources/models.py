@@ -109,9 +109,9 @@ def main():
     folder = os.path.dirname(os.path.abspath(__file__))
     zoo = torchvision.models
     lines, results = [], {}
+    vggs = ["vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"]
     resnets = ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
-    for name in ["alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn",
-                 "googlenet"] + resnets:
+    for name in ["alexnet"] + vggs + ["googlenet"] + resnets:
         options = {"aux_logits": True, "init_weights": False} if name == "googlenet" else {}
         model = getattr(zoo, name)(**options)
         state = "".join(f"{key} {list(value.shape)}\n" for key, value in model.state_dict().items())
@@ -120,8 +120,8 @@ def main():
     with open(os.path.join(folder, "models.txt"), "w") as file:
         file.write("\n".join(lines) + "\n")
 
-    for name, size in [("alexnet", (71, 65)), ("vgg11", (37, 45)), ("vgg13_bn", (37, 45))] + [
-            (name, (67, 75)) for name in resnets]:
+    sizes = {"alexnet": (71, 65)} | dict.fromkeys(vggs, (37, 45)) | dict.fromkeys(resnets, (67, 75))
+    for name, size in sizes.items():
         results[f"forward.{name}"] = fill(getattr(zoo, name)(num_classes=10)).eval()(images(2, 3, *size))
     googlenet = fill(zoo.GoogLeNet(10, init_weights=False, dropout=0.0, dropout_aux=0.0, transform_input=True))
     results["forward.googlenet"] = googlenet.eval()(images(2, 3, 70, 66))
