@@ -5,7 +5,7 @@
                                 with one JSON line, so that `compare` can alternate it with `bench --serve`
 
 Workloads: W1 to W7 (training steps), W8a (per-op overhead), W8b (a step at batch 1), W8c and W8d (inference); and single
-kernels, conv/N,C,H,O,K,pad,stride/forward|weights|data and gemm/m,k,n[,nn|nt|tn|tt]. Inputs are random.
+kernels, conv/N,C,H,O,K,pad,stride/forward|weights|data and gemm/m,k,n[,nn|nt|tn|tt]; and torchvision's transforms, augment/KIND/C,H,W/single|batch. Inputs are random.
 """
 import argparse
 import json
@@ -155,6 +155,24 @@ def matrix_product(shape):
     return lambda: torch.mm(a, b, out=out), 1
 
 
+def augmentation(kind, shape, mode):
+    """64 images through a transform, each with draws of its own: torchvision draws once a call."""
+    from torchvision import transforms
+    channels, height, width = map(int, shape.split(","))
+    steps = {"flip": transforms.RandomHorizontalFlip(), "rotate": transforms.RandomRotation(15),
+             "resize": transforms.Resize([32, 32]), "crop": transforms.RandomCrop(28)}
+    transform = transforms.Compose(list(steps.values())) if kind == "chain" else steps[kind]
+    if kind == "crop":
+        height = width = 32
+    images = torch.rand(64, channels, height, width)
+    if kind == "resize" and mode == "batch":  # nothing to draw: one call does
+        return lambda: transform(images), 64
+    singles = list(images.clone())
+    if mode == "batch":
+        return lambda: torch.stack([transform(image) for image in singles]), 64
+    return lambda: [transform(image) for image in singles], 64
+
+
 WORKLOADS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W6": w6, "W7": w7, "W8a": w8a, "W8b": w8b,
              "W8c": lambda: inference(1), "W8d": lambda: inference(256)}
 made = {}
@@ -168,6 +186,8 @@ def workload(name):
             step, items = convolution(*rest)
         elif kind == "gemm":
             step, items = matrix_product(*rest)
+        elif kind == "augment":
+            step, items = augmentation(*rest)
         else:
             step, items = WORKLOADS[name]()
         for _ in range(3):

@@ -24,6 +24,7 @@ struct Bench {
             let peak = Peak.measure()
             tell(options.json ? peak.json : peak.description)
         case "scale": benchmarkScaling(options)
+        case "data": try benchmarkData(options.words.dropFirst().first, options)
         case let group? where Workload.groups.contains(group):
             try benchmarkKernels(group, Array(options.words.dropFirst()), options)
         default: try benchmarkWorkloads(options)
@@ -34,7 +35,7 @@ struct Bench {
         let names = options.words.isEmpty ? Workload.names : options.words
         for name in names where !Workload.names.contains(name) && Workload.scaled(name) == nil {
             throw Options.UsageError(description: "there is no workload '\(name)'; expected one of "
-                + (Workload.names + Workload.groups + ["peak", "scale"]).joined(separator: " "))
+                + (Workload.names + Workload.groups + ["peak", "scale", "data"]).joined(separator: " "))
         }
         if !options.json { tell("workload  threads   median ms      min ms      p90 ms    items/s") }
         for name in names {
@@ -77,7 +78,8 @@ struct Bench {
         while let line = readLine() {
             let words = line.split(separator: " ").map(String.init)
             guard let name = words.first else { continue }
-            guard let workload = made[name] ?? (Workload.named(name) ?? Workload.kernel(name)).map(warm) else {
+            let new = { Workload.named(name) ?? Workload.kernel(name) ?? Workload.augmentation(name) }
+            guard let workload = made[name] ?? new().map(warm) else {
                 tell("{\"workload\":\"\(name.filter { $0 != "\"" && $0 != "\\" })\",\"error\":\"unknown workload\"}")
                 continue
             }

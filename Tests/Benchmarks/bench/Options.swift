@@ -17,9 +17,13 @@ struct Options {
         usage: bench [WORKLOAD…] [--threads N] [--steps N] [--json]
                bench conv [--shapes N,C,H,O,K,pad,stride …]
                bench gemm | pool | elementwise | peak | scale
+               bench data [DIR]
                bench --serve [--threads N]
 
         Workloads: \(Workload.names.joined(separator: " ")); without any, all of them.
+
+        data: MNIST's first batch from gzip and from its unpacked copy, and how long W1 waits for a loader with two
+        workers; DIR holds the four files of MNIST (without it the subset that ships with the package).
 
           --threads N  threads that kernels use (all cores)
           --steps N    steps that are timed (20 of a workload, 10 of a kernel)
