@@ -61,6 +61,8 @@ func convolutionBackwardData<I: ISA>(
     let count = s.batch * s.inChannels * s.height * s.width
     if count == 0 { return }
     if s.isEmpty { return fill(I.self, count, 0, dx) }
+    let sparse = SparseBackward<I>(s, whole: true)
+    if sparse.pays(dy) { return sparse.data(dy, w, dx) }
     correlate(I.self, s, isBackward: true, dy, w, nil, false, dx)
 }
 

@@ -20,6 +20,56 @@ func copyRow<I: ISA>(_: I.Type, _ count: Int, _ from: UnsafeRawPointer, _ to: Un
     if i < count { I.store(I.load(from, count &- I.width), to, count &- I.width) }
 }
 
+/// `count` neighbouring pixels of at most a vector of channel planes, as [pixel][channel] with `pixel` scalars from one to
+/// the next.
+@inlinable @inline(__always)
+func interleave<I: ISA>(
+    _: I.Type, _ count: Int, _ channels: Int, _ planes: UnsafeRawPointer, area: Int, _ target: UnsafeMutableRawPointer,
+    pixel: Int
+) {
+    if count < I.width || channels < I.width {
+        let (from, to) = (planes.assumingMemoryBound(to: I.Scalar.self), target.assumingMemoryBound(to: I.Scalar.self))
+        for lane in 0..<channels {
+            for i in 0..<count { to[i &* pixel &+ lane] = from[lane &* area &+ i] }
+        }
+        return
+    }
+    var first = 0
+    while first < count {
+        // The last square overlaps the one before.
+        let start = min(first, count &- I.width)
+        var square = InlineArray<16, I.V>(repeating: .zero)
+        for lane in 0..<I.width { square[lane] = I.load(planes, lane &* area &+ start) }
+        I.transpose(&square)
+        for i in 0..<I.width { I.store(square[i], target, (start &+ i) &* pixel) }
+        first &+= I.width
+    }
+}
+
+/// The way back: [pixel][lane] to channel planes; of the lanes, the first `channels` are taken.
+@inlinable @inline(__always)
+func separate<I: ISA>(
+    _: I.Type, _ count: Int, _ channels: Int, _ source: UnsafeRawPointer, pixel: Int, _ planes: UnsafeMutableRawPointer,
+    area: Int
+) {
+    if count < I.width {
+        let (from, to) = (source.assumingMemoryBound(to: I.Scalar.self), planes.assumingMemoryBound(to: I.Scalar.self))
+        for lane in 0..<channels {
+            for i in 0..<count { to[lane &* area &+ i] = from[i &* pixel &+ lane] }
+        }
+        return
+    }
+    var first = 0
+    while first < count {
+        let start = min(first, count &- I.width)
+        var square = InlineArray<16, I.V>(repeating: .zero)
+        for i in 0..<I.width { square[i] = I.load(source, (start &+ i) &* pixel) }
+        I.transpose(&square)
+        for lane in 0..<channels { I.store(square[lane], planes, lane &* area &+ start) }
+        first &+= I.width
+    }
+}
+
 /// Turns sums [pixel][lane] into channel planes: `y[channel · area + outputs[pixel]]`, plus bias (a scalar for each
 /// lane), then ReLU if asked.
 @inlinable @inline(never)

@@ -23,6 +23,9 @@ func convolutionBackwardWeights<I: ISA, let T: Int, let V: Int>(
         }
         return
     }
+    let sparse = SparseBackward<I>(s, whole: false)
+    // Large weights would not fit in the caches once for every chunk of images.
+    if s.outChannels * sparse.filter <= 300_000, sparse.pays(dy) { return sparse.weights(x, dy, dw, dbias) }
     let narrow = s.groupOut <= I.width
     if narrow {
         backwardWeights(
@@ -208,25 +211,11 @@ func transposeGradient<I: ISA>(
         let used = min(lanes, channels - first)
         let tile = to + block * pixels * lanes
         if used < lanes { tile.update(repeating: 0, count: pixels * lanes) }
-        // Four channels at a time, so that a cache line of the target is met by few passes.
-        var lane = 0
-        while lane &+ 4 <= used {
-            let a = from + (first &+ lane) &* pixels
-            let (b, c, d) = (a + pixels, a + 2 &* pixels, a + 3 &* pixels)
-            var out = tile + lane
-            for pixel in 0..<pixels {
-                out[0] = a[pixel]
-                out[1] = b[pixel]
-                out[2] = c[pixel]
-                out[3] = d[pixel]
-                out += lanes
-            }
-            lane &+= 4
-        }
-        while lane < used {
-            let a = from + (first &+ lane) &* pixels
-            for pixel in 0..<pixels { tile[pixel &* lanes &+ lane] = a[pixel] }
-            lane &+= 1
+        for start in stride(from: 0, to: used, by: I.width) {
+            // The last vector of channels overlaps the one before.
+            let lane = min(start, max(0, used - I.width))
+            interleave(
+                I.self, pixels, min(I.width, used), from + (first + lane) * pixels, area: pixels, tile + lane, pixel: lanes)
         }
         for lane in 0..<used {
             sums[first + lane] += reduceRow(I.self, .sum, pixels, UnsafeRawPointer(from + (first + lane) * pixels))

@@ -1,5 +1,6 @@
 // Convolution and its gradients, of every instruction set, against the definition in Double.
-import Kernels
+@testable import Kernels
+@testable import KernelsBaseline
 import Testing
 
 @Suite(.serialized) struct ConvolutionTests {
@@ -14,7 +15,8 @@ import Testing
     struct Inputs<Scalar: BinaryFloatingPoint> {
         var x, w, bias, dy: [Scalar]
 
-        init(_ s: Shape) {
+        /// Of the gradient, one number in `every` is not zero.
+        init(_ s: Shape, every: Int = 1) {
             var generator = SeededGenerator(UInt64(s.height * 31 + s.inChannels * 7 + s.outChannels))
             func fill(_ count: Int) -> [Scalar] {
                 (0..<count).map { _ in Scalar(Float.random(in: -1...1, using: &generator)) }
@@ -23,6 +25,7 @@ import Testing
             w = fill(s.outChannels * s.filterSize)
             bias = fill(s.outChannels)
             dy = fill(s.batch * s.outChannels * s.outHeight * s.outWidth)
+            for index in dy.indices where Int.random(in: 0..<every, using: &generator) > 0 { dy[index] = 0 }
         }
     }
 
@@ -107,8 +110,10 @@ import Testing
         return zip(result, expected).map { $0.isNaN ? .infinity : abs(Double($0) - $1) / scale }.max() ?? 0
     }
 
-    func check<Scalar: BinaryFloatingPoint>(_ s: Shape, _ tables: [KernelTable], _: Scalar.Type, tolerance: Double) {
-        let inputs = Inputs<Scalar>(s)
+    func check<Scalar: BinaryFloatingPoint>(
+        _ s: Shape, every: Int = 1, _ tables: [KernelTable], _: Scalar.Type, tolerance: Double
+    ) {
+        let inputs = Inputs<Scalar>(s, every: every)
         let expected = reference(s, inputs)
         for table in tables {
             let results = compute(s, inputs, table)
@@ -121,16 +126,17 @@ import Testing
         }
     }
 
+    static func shape(
+        _ n: Int, _ c: Int, _ h: Int, _ w: Int, _ o: Int, _ kh: Int, _ kw: Int, stride: (Int, Int) = (1, 1),
+        pad: (Int, Int, Int, Int) = (0, 0, 0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1
+    ) -> Shape {
+        Shape(
+            batch: n, inChannels: c, height: h, width: w, outChannels: o, kernelHeight: kh, kernelWidth: kw,
+            strideHeight: stride.0, strideWidth: stride.1, padTop: pad.0, padBottom: pad.1, padLeft: pad.2,
+            padRight: pad.3, dilationHeight: dilation.0, dilationWidth: dilation.1, groups: groups)
+    }
+
     static let shapes: [Shape] = {
-        func shape(
-            _ n: Int, _ c: Int, _ h: Int, _ w: Int, _ o: Int, _ kh: Int, _ kw: Int, stride: (Int, Int) = (1, 1),
-            pad: (Int, Int, Int, Int) = (0, 0, 0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1
-        ) -> Shape {
-            Shape(
-                batch: n, inChannels: c, height: h, width: w, outChannels: o, kernelHeight: kh, kernelWidth: kw,
-                strideHeight: stride.0, strideWidth: stride.1, padTop: pad.0, padBottom: pad.1, padLeft: pad.2,
-                padRight: pad.3, dilationHeight: dilation.0, dilationWidth: dilation.1, groups: groups)
-        }
         let same = (1, 1, 1, 1)
         return [
             // One of everything, and nothing of something.
@@ -159,6 +165,27 @@ import Testing
         ]
     }()
 
+    /// Shapes whose gradients are computed from lists where most of dy is zero.
+    static let sparseShapes = [
+        shape(8, 16, 7, 6, 32, 5, 5, pad: (2, 2, 2, 2)), shape(9, 6, 14, 13, 16, 5, 5), shape(17, 32, 9, 10, 11, 3, 3, pad: (1, 1, 1, 1)),
+        // Channels around the widths of vectors, rows narrower than one, a strip of each row.
+        shape(10, 17, 7, 5, 23, 3, 3, pad: (1, 1, 1, 1)), shape(8, 40, 3, 3, 9, 3, 3, pad: (0, 1, 1, 0)),
+        shape(8, 96, 12, 9, 10, 3, 3, pad: (1, 1, 1, 1)), shape(8, 130, 4, 19, 5, 1, 3),
+        // Strides, dilation of rows, groups.
+        shape(8, 20, 11, 13, 18, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)), shape(3, 40, 9, 9, 24, 5, 5, stride: (1, 2), groups: 4),
+        shape(8, 33, 9, 10, 12, 3, 3, stride: (3, 1), pad: (2, 2, 0, 1), dilation: (2, 1)),
+    ]
+
+    @Test(arguments: sparseShapes) func sparseGradientsMatchTheDefinition(_ s: Shape) {
+        let dy = Inputs<Float>(s, every: 8).dy
+        #expect(SparseBackward<BaselineFloat>(s, whole: true).pays(dy), "the lists are not what is tested")
+        #expect(SparseBackward<BaselineFloat>(s, whole: false).pays(dy), "the lists are not what is tested")
+        for every in [8, 1_000_000] {
+            check(s, every: every, floatTables, Float.self, tolerance: 2e-6)
+            check(s, every: every, doubleTables, Double.self, tolerance: 1e-14)
+        }
+    }
+
     @Test(arguments: shapes) func matchesTheDefinition(_ shape: Shape) {
         check(shape, floatTables, Float.self, tolerance: 2e-6)
         check(shape, doubleTables, Double.self, tolerance: 1e-14)
@@ -179,8 +206,8 @@ import Testing
         ]
         let before = Parallel.threads
         defer { Parallel.threads = before }
-        for shape in shapes {
-            let inputs = Inputs<Float>(shape)
+        for (shape, every) in shapes.map({ ($0, 1) }) + Self.sparseShapes.map({ ($0, 8) }) {
+            let inputs = Inputs<Float>(shape, every: every)
             for table in floatTables {
                 Parallel.threads = 1
                 let alone = compute(shape, inputs, table)

@@ -110,6 +110,18 @@ import Testing
         }
     }
 
+    @Test(arguments: ConvolutionTests.sparseShapes) func sparseGradients(_ s: ConvolutionShape) {
+        withGuards { table, make, _ in
+            let (x, w) = (make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize))
+            let dy = make(s.batch * s.outChannels * s.outHeight * s.outWidth)
+            let (dx, dw, dbias) = (make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize), make(s.outChannels))
+            table.fill(s.batch * s.outChannels * s.outHeight * s.outWidth, 0, dy)
+            table.fill(s.batch * s.outChannels * s.outHeight * s.outWidth / 9, 1, dy)
+            table.convolutionBackwardData(s, dy, w, dx)
+            table.convolutionBackwardWeights(s, x, dy, dw, dbias)
+        }
+    }
+
     @Test(arguments: PoolingTests.shapes) func pooling(_ s: PoolingShape) {
         withGuards { table, make, memory in
             let (x, y) = (make(s.planes * s.height * s.width), make(s.planes * s.outHeight * s.outWidth))
