@@ -61,24 +61,28 @@ public struct AdamSettings: Sendable {
     }
 }
 
-/// `m += (1−β₁)(g−m); v = β₂v + (1−β₂)g²; p −= lr/(1−β₁^t) · m / (√v/√(1−β₂^t) + ε)` (Kingma & Ba, 2015), `v` replaced
-/// by its largest value so far where `vMax` is given (AMSGrad). Weight decay is added to `g`, or to `p` if decoupled.
-@inlinable @inline(never)
-func adamStep<I: ISA>(
-    _: I.Type, _ s: AdamSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
-    _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer, _ vMax: UnsafeMutableRawPointer?
-) {
-    let shrink = I.V(repeating: I.Scalar(s.decoupled ? 1 - s.lr * s.weightDecay : 1))
-    let decay = I.V(repeating: I.Scalar(s.decoupled ? 0 : s.weightDecay))
-    let rest1 = I.V(repeating: I.Scalar(1 - s.beta1))
-    let beta2 = I.V(repeating: I.Scalar(s.beta2))
-    let rest2 = I.V(repeating: I.Scalar(1 - s.beta2))
-    let step = I.V(repeating: I.Scalar(-s.lr / s.correction1))
-    let root = I.V(repeating: I.Scalar(s.correction2.squareRoot()))
-    let eps = I.V(repeating: I.Scalar(s.eps))
-    let sign = I.V(repeating: s.maximize ? -1 : 1)
-    forVectors(I.self, count) { index, lanes in
-        var w = gather(I.self, p, 1, index, lanes) * shrink
+/// What Adam and NAdam share: weight decay and the two moments.
+@usableFromInline struct Moments<I: ISA> {
+    @usableFromInline let shrink, decay, rest1, beta2, rest2, sign: I.V
+
+    @inlinable @inline(__always)
+    init(lr: Double, beta1: Double, beta2: Double, weightDecay: Double, decoupled: Bool, maximize: Bool) {
+        shrink = I.V(repeating: I.Scalar(decoupled ? 1 - lr * weightDecay : 1))
+        decay = I.V(repeating: I.Scalar(decoupled ? 0 : weightDecay))
+        rest1 = I.V(repeating: I.Scalar(1 - beta1))
+        self.beta2 = I.V(repeating: I.Scalar(beta2))
+        rest2 = I.V(repeating: I.Scalar(1 - beta2))
+        sign = I.V(repeating: maximize ? -1 : 1)
+    }
+
+    /// `m += (1−β₁)(g−m); v = β₂v + (1−β₂)g²` for some lanes; returns the parameter and the gradient, both after weight
+    /// decay, and the moments.
+    @inlinable @inline(__always)
+    func update(
+        _ p: UnsafeRawPointer, _ g: UnsafeRawPointer, _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer,
+        _ index: Int, _ lanes: Int
+    ) -> (w: I.V, d: I.V, first: I.V, second: I.V) {
+        let w = gather(I.self, p, 1, index, lanes) * shrink
         var d = gather(I.self, g, 1, index, lanes) * sign
         I.fma(&d, w, decay)
         var first = gather(I.self, m, 1, index, lanes)
@@ -87,11 +91,29 @@ func adamStep<I: ISA>(
         var second = gather(I.self, v, 1, index, lanes) * beta2
         I.fma(&second, d * d, rest2)
         scatterRun(I.self, second, v, index, lanes)
+        return (w, d, first, second)
+    }
+}
+
+/// `p −= lr/(1−β₁^t) · m / (√v/√(1−β₂^t) + ε)` (Kingma & Ba, 2015), `v` replaced by its largest value so far where `vMax`
+/// is given (AMSGrad). Weight decay is added to `g`, or to `p` if decoupled.
+@inlinable @inline(never)
+func adamStep<I: ISA>(
+    _: I.Type, _ s: AdamSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
+    _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer, _ vMax: UnsafeMutableRawPointer?
+) {
+    let moments = Moments<I>(
+        lr: s.lr, beta1: s.beta1, beta2: s.beta2, weightDecay: s.weightDecay, decoupled: s.decoupled, maximize: s.maximize)
+    let step = I.V(repeating: I.Scalar(-s.lr / s.correction1))
+    let root = I.V(repeating: I.Scalar(1 / s.correction2.squareRoot()))
+    let eps = I.V(repeating: I.Scalar(s.eps))
+    forVectors(I.self, count) { index, lanes in
+        var (w, _, first, second) = moments.update(p, g, m, v, index, lanes)
         if let vMax {
             second = I.max(gather(I.self, vMax, 1, index, lanes), second)
             scatterRun(I.self, second, vMax, index, lanes)
         }
-        I.fma(&w, first / (I.sqrt(second) / root + eps), step)
+        I.fma(&w, first / (I.sqrt(second) * root + eps), step)
         scatterRun(I.self, w, p, index, lanes)
     }
 }
@@ -119,30 +141,17 @@ func nadamStep<I: ISA>(
     _: I.Type, _ s: NAdamSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
     _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer
 ) {
-    let shrink = I.V(repeating: I.Scalar(s.decoupled ? 1 - s.lr * s.weightDecay : 1))
-    let decay = I.V(repeating: I.Scalar(s.decoupled ? 0 : s.weightDecay))
-    let rest1 = I.V(repeating: I.Scalar(1 - s.beta1))
-    let beta2 = I.V(repeating: I.Scalar(s.beta2))
-    let rest2 = I.V(repeating: I.Scalar(1 - s.beta2))
-    let correction = I.V(repeating: I.Scalar(s.correction2))
+    let moments = Moments<I>(
+        lr: s.lr, beta1: s.beta1, beta2: s.beta2, weightDecay: s.weightDecay, decoupled: s.decoupled, maximize: s.maximize)
+    let correction = I.V(repeating: I.Scalar(1 / s.correction2))
     let eps = I.V(repeating: I.Scalar(s.eps))
     let gradientScale = I.V(repeating: I.Scalar(-s.gradientScale))
     let momentumScale = I.V(repeating: I.Scalar(-s.momentumScale))
-    let sign = I.V(repeating: s.maximize ? -1 : 1)
     forVectors(I.self, count) { index, lanes in
-        var w = gather(I.self, p, 1, index, lanes) * shrink
-        var d = gather(I.self, g, 1, index, lanes) * sign
-        I.fma(&d, w, decay)
-        var first = gather(I.self, m, 1, index, lanes)
-        I.fma(&first, d - first, rest1)
-        scatterRun(I.self, first, m, index, lanes)
-        var second = gather(I.self, v, 1, index, lanes) * beta2
-        I.fma(&second, d * d, rest2)
-        scatterRun(I.self, second, v, index, lanes)
-        let root = I.sqrt(second / correction) + eps
-        I.fma(&w, d / root, gradientScale)
-        I.fma(&w, first / root, momentumScale)
-        scatterRun(I.self, w, p, index, lanes)
+        let (w, d, first, second) = moments.update(p, g, m, v, index, lanes)
+        var change = d * gradientScale
+        I.fma(&change, first, momentumScale)
+        scatterRun(I.self, w + change / (I.sqrt(second * correction) + eps), p, index, lanes)
     }
 }
 

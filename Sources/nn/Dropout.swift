@@ -12,8 +12,8 @@ extension F {
         requireProbability(p, "dropout", site)
         if !training || p == 0 { return x }
         if p == 1 { return x * 0 }
-        let mask = Tensor.empty(x.shape, dtype: x.dtype).bernoulli_(1 - p, generator: generator)
-        return x.mul(noGrad { mask * (1 / (1 - p)) }, file: file, line: line)
+        let mask = Tensor.empty(x.shape, dtype: x.dtype)
+        return x.mul(mask.fillBernoulli("dropout", 1 - p, value: 1 / (1 - p), generator, site), file: file, line: line)
     }
 
     /// In training, each channel of [N, C, …] is 0 with probability `p` and else scaled by 1 / (1 − p).

@@ -86,8 +86,27 @@ extension Generator.State {
     /// 32 random bits (Matsumoto & Nishimura, 1998).
     mutating func next32() -> UInt32 {
         if position == 624 { twist() }
-        var y = words[position]
         position += 1
+        return Self.tempered(words[position - 1])
+    }
+
+    /// The next numbers of `next32`, many at a time.
+    mutating func next32(into target: UnsafeMutableBufferPointer<UInt32>) {
+        var done = 0
+        while done < target.count {
+            if position == 624 { twist() }
+            let count = Swift.min(624 - position, target.count - done)
+            words.withUnsafeBufferPointer { words in
+                for index in 0..<count { target[done &+ index] = Self.tempered(words[position &+ index]) }
+            }
+            position += count
+            done += count
+        }
+    }
+
+    @inline(__always)
+    private static func tempered(_ word: UInt32) -> UInt32 {
+        var y = word
         y ^= y >> 11
         y ^= (y << 7) & 0x9D2C_5680
         y ^= (y << 15) & 0xEFC6_0000
@@ -96,10 +115,14 @@ extension Generator.State {
 
     private mutating func twist() {
         words.withUnsafeMutableBufferPointer { w in
-            for index in 0..<624 {
-                let y = (w[index] & 0x8000_0000) | (w[(index + 1) % 624] & 0x7FFF_FFFF)
-                w[index] = w[(index + 397) % 624] ^ (y >> 1) ^ (y & 1 == 0 ? 0 : 0x9908_B0DF)
+            // A word is made of itself, the next one, and one 397 ahead in a circle of 624.
+            func renew(_ index: Int, next: Int, far: Int) {
+                let y = (w[index] & 0x8000_0000) | (w[next] & 0x7FFF_FFFF)
+                w[index] = w[far] ^ (y >> 1) ^ ((0 &- (y & 1)) & 0x9908_B0DF)
             }
+            for index in 0..<227 { renew(index, next: index &+ 1, far: index &+ 397) }
+            for index in 227..<623 { renew(index, next: index &+ 1, far: index &- 227) }
+            renew(623, next: 0, far: 396)
         }
         position = 0
     }

@@ -109,7 +109,33 @@ extension Tensor {
     ) -> Tensor {
         let site = SourceSite(file, line)
         require(p >= 0 && p <= 1, "bernoulli_: probability \(p) is not between 0 and 1", site)
-        return fillEach("bernoulli_", generator, site) { $0.uniformDouble() < p ? 1 : 0 }
+        return fillBernoulli("bernoulli_", p, value: 1, generator, site)
+    }
+
+    /// Each element `value` with probability `p`, else 0, with the draws of `bernoulli_`.
+    package func fillBernoulli(
+        _ op: StaticString, _ p: Double, value: Double, _ generator: Generator, _ site: SourceSite
+    ) -> Tensor {
+        // 53 bits of each pair of words are a fraction of 2⁵³: below p · 2⁵³, as an integer.
+        let threshold = UInt64((p * 0x1p53).rounded(.up))
+        func draw<T: BinaryFloatingPoint & TensorElement>(_ target: UnsafeMutableBufferPointer<T>) {
+            let atOnce = 4096
+            withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 2 * Swift.min(atOnce, target.count)) { words in
+                generator.draw { state in
+                    for first in stride(from: 0, to: target.count, by: atOnce) {
+                        let count = Swift.min(atOnce, target.count - first)
+                        state.next32(into: UnsafeMutableBufferPointer(rebasing: words[..<(2 * count)]))
+                        for index in 0..<count {
+                            let bits = UInt64(words[2 &* index]) << 32 | UInt64(words[2 &* index &+ 1])
+                            target[first &+ index] = bits & (1 << 53 - 1) < threshold ? T(value) : 0
+                        }
+                    }
+                }
+            }
+        }
+        return fillInPlace(op, site) { target in
+            if target.dtype == .float64 { draw(target.buffer(Double.self)) } else { draw(target.buffer(Float.self)) }
+        }
     }
 
     /// Exponential with rate `lambda`; floating point only. Mirrors `Tensor.exponential_`.
