@@ -38,14 +38,10 @@ public final class Conv1d: Module {
         outputs[0].count * weight.count / max(1, outChannels)
     }
     public override var extraDescription: String {
-        var text = "\(inChannels), \(outChannels), kernel_size=(\(kernelSize),), stride=(\(stride),)"
-        switch padding {
-        case .both(let pair) where pair.width != 0: text += ", padding=(\(pair.width),)"
-        case .same: text += ", padding=same"
-        default: break
-        }
-        if dilation != 1 { text += ", dilation=(\(dilation),)" }
-        return text + commonDescription(groups, bias, paddingMode)
+        describe(
+            (inChannels, outChannels), kernel: Pair(kernelSize), stride: Pair(stride), padding, dilation: Pair(dilation),
+            groups: groups, bias, paddingMode
+        ) { "(\($0.width),)" }
     }
 }
 
@@ -90,14 +86,9 @@ public final class Conv2d: Module {
         outputs[0].count * weight.count / max(1, outChannels)
     }
     public override var extraDescription: String {
-        var text = "\(inChannels), \(outChannels), kernel_size=\(kernelSize), stride=\(stride)"
-        switch padding {
-        case .both(let pair) where pair != 0: text += ", padding=\(pair)"
-        case .same: text += ", padding=same"
-        default: break
-        }
-        if dilation != 1 { text += ", dilation=\(dilation)" }
-        return text + commonDescription(groups, bias, paddingMode)
+        describe(
+            (inChannels, outChannels), kernel: kernelSize, stride: stride, padding, dilation: dilation, groups: groups, bias,
+            paddingMode)
     }
 }
 
@@ -134,15 +125,9 @@ public final class ConvTranspose2d: Module {
         inputs[0].count * weight.count / max(1, inChannels)
     }
     public override var extraDescription: String {
-        var text = "\(inChannels), \(outChannels), kernel_size=\(kernelSize), stride=\(stride)"
-        switch padding {
-        case .both(let pair) where pair != 0: text += ", padding=\(pair)"
-        case .same: text += ", padding=same"
-        default: break
-        }
-        if dilation != 1 { text += ", dilation=\(dilation)" }
-        if outputPadding != 0 { text += ", output_padding=\(outputPadding)" }
-        return text + commonDescription(groups, bias, .constant)
+        describe(
+            (inChannels, outChannels), kernel: kernelSize, stride: stride, padding, dilation: dilation,
+            outputPadding: outputPadding, groups: groups, bias, .constant)
     }
 }
 
@@ -152,10 +137,23 @@ private func requireGroups(_ name: String, _ inChannels: Int, _ outChannels: Int
         "\(name): \(inChannels) and \(outChannels) channels are not divisible by \(groups) groups")
 }
 
-/// The end of what torch prints of a convolution.
-private func commonDescription(_ groups: Int, _ bias: Tensor?, _ mode: Tensor.PadMode) -> String {
-    (groups != 1 ? ", groups=\(groups)" : "") + (bias == nil ? ", bias=False" : "")
-        + (mode != .constant ? ", padding_mode=\(mode.rawValue)" : "")
+/// What torch prints of a convolution; `tuple` writes what belongs to the axes.
+private func describe(
+    _ channels: (Int, Int), kernel: Pair, stride: Pair, _ padding: Padding, dilation: Pair, outputPadding: Pair = 0,
+    groups: Int, _ bias: Tensor?, _ mode: Tensor.PadMode, tuple: (Pair) -> String = { "\($0)" }
+) -> String {
+    var text = "\(channels.0), \(channels.1), kernel_size=\(tuple(kernel)), stride=\(tuple(stride))"
+    switch padding {
+    case .both(let pair) where tuple(pair) != tuple(0): text += ", padding=\(tuple(pair))"
+    case .same: text += ", padding=same"
+    default: break
+    }
+    if dilation != 1 { text += ", dilation=\(tuple(dilation))" }
+    if outputPadding != 0 { text += ", output_padding=\(tuple(outputPadding))" }
+    if groups != 1 { text += ", groups=\(groups)" }
+    if bias == nil { text += ", bias=False" }
+    if mode != .constant { text += ", padding_mode=\(mode.rawValue)" }
+    return text
 }
 
 extension Padding {

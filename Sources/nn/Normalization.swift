@@ -1,7 +1,8 @@
 // Normalisation layers. Mirrors torch.nn.
 
-/// Batch normalisation of [N, C, …]: the batch's statistics in training, running ones in evaluation.
-public class BatchNorm: Module {
+/// What batch and instance normalisation share: weights for each channel, and running statistics. Mirrors torch's
+/// `_NormBase`.
+public class NormBase: Module {
     public let numFeatures: Int
     public let eps: Double
     /// Share of the newest batch in the running statistics; nil for their plain mean over all batches.
@@ -13,10 +14,7 @@ public class BatchNorm: Module {
     /// Batches seen: 0-d int64.
     public let numBatchesTracked: Tensor?
 
-    public init(
-        _ numFeatures: Int, eps: Double = 1e-5, momentum: Double? = 0.1, affine: Bool = true,
-        trackRunningStats: Bool = true
-    ) {
+    fileprivate init(_ numFeatures: Int, _ eps: Double, _ momentum: Double?, affine: Bool, trackRunningStats: Bool) {
         (self.numFeatures, self.eps, self.momentum) = (numFeatures, eps, momentum)
         weight = affine ? Tensor.ones([numFeatures], requiresGrad: true) : nil
         bias = affine ? Tensor.zeros([numFeatures], requiresGrad: true) : nil
@@ -27,6 +25,22 @@ public class BatchNorm: Module {
 
     public override var bufferNames: Set<String> { ["runningMean", "runningVar", "numBatchesTracked"] }
 
+    public override var extraDescription: String {
+        "\(numFeatures), eps=\(shortNumber(eps)), momentum=\(momentum.map { "\($0)" } ?? "None"), "
+            + "affine=\(weight != nil ? "True" : "False"), bias=\(bias != nil ? "True" : "False"), "
+            + "track_running_stats=\(runningMean != nil ? "True" : "False")"
+    }
+}
+
+/// Batch normalisation of [N, C, …]: the batch's statistics in training, running ones in evaluation.
+public class BatchNorm: NormBase {
+    public init(
+        _ numFeatures: Int, eps: Double = 1e-5, momentum: Double? = 0.1, affine: Bool = true,
+        trackRunningStats: Bool = true
+    ) {
+        super.init(numFeatures, eps, momentum, affine: affine, trackRunningStats: trackRunningStats)
+    }
+
     public override func forward(_ x: Tensor) -> Tensor {
         var share = momentum ?? 0
         if training, let numBatchesTracked {
@@ -36,12 +50,6 @@ public class BatchNorm: Module {
         return F.batchNorm(
             x, runningMean: runningMean, runningVar: runningVar, weight: weight, bias: bias,
             training: training || runningMean == nil, momentum: share, eps: eps)
-    }
-
-    public override var extraDescription: String {
-        "\(numFeatures), eps=\(shortNumber(eps)), momentum=\(momentum.map { "\($0)" } ?? "None"), "
-            + "affine=\(weight != nil ? "True" : "False"), bias=\(bias != nil ? "True" : "False"), "
-            + "track_running_stats=\(runningMean != nil ? "True" : "False")"
     }
 }
 /// Batch normalisation of [N, C] or [N, C, L]. Mirrors `torch.nn.BatchNorm1d` (Ioffe & Szegedy, 2015).
@@ -114,31 +122,18 @@ public final class GroupNorm: Module {
 }
 
 /// Normalisation of each channel of each sample. Mirrors `torch.nn.InstanceNorm2d` (Ulyanov et al., 2016).
-public final class InstanceNorm2d: Module {
-    public let numFeatures: Int
-    public let eps, momentum: Double
-    public let weight, bias, runningMean, runningVar, numBatchesTracked: Tensor?
+public final class InstanceNorm2d: NormBase {
     public init(
         _ numFeatures: Int, eps: Double = 1e-5, momentum: Double = 0.1, affine: Bool = false,
         trackRunningStats: Bool = false
     ) {
-        (self.numFeatures, self.eps, self.momentum) = (numFeatures, eps, momentum)
-        weight = affine ? Tensor.ones([numFeatures], requiresGrad: true) : nil
-        bias = affine ? Tensor.zeros([numFeatures], requiresGrad: true) : nil
-        runningMean = trackRunningStats ? Tensor.zeros([numFeatures]) : nil
-        runningVar = trackRunningStats ? Tensor.ones([numFeatures]) : nil
-        numBatchesTracked = trackRunningStats ? Tensor(0) : nil
+        super.init(numFeatures, eps, momentum, affine: affine, trackRunningStats: trackRunningStats)
     }
-    public override var bufferNames: Set<String> { ["runningMean", "runningVar", "numBatchesTracked"] }
+
     public override func forward(_ x: Tensor) -> Tensor {
         F.instanceNorm(
             x, runningMean: runningMean, runningVar: runningVar, weight: weight, bias: bias,
-            useInputStats: training || runningMean == nil, momentum: momentum, eps: eps)
-    }
-    public override var extraDescription: String {
-        "\(numFeatures), eps=\(shortNumber(eps)), momentum=\(momentum), "
-            + "affine=\(weight != nil ? "True" : "False"), bias=\(bias != nil ? "True" : "False"), "
-            + "track_running_stats=\(runningMean != nil ? "True" : "False")"
+            useInputStats: training || runningMean == nil, momentum: momentum ?? 0, eps: eps)
     }
 }
 
