@@ -3,28 +3,6 @@ import Foundation
 import Testing
 
 @Suite struct RunTests {
-    /// Runs the tool that was built beside the tests.
-    private func notebook(_ arguments: String...) throws -> (output: String, errors: String, status: Int32) {
-        let process = Process()
-        let folders = [
-            Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent(),
-        ]
-        let program: URL = try #require(
-            folders.map { $0.appendingPathComponent("notebook") }
-                .first { FileManager.default.isExecutableFile(atPath: $0.path) })
-        process.executableURL = program
-        process.arguments = arguments
-        let (output, errors) = (Pipe(), Pipe())
-        (process.standardOutput, process.standardError) = (output, errors)
-        try process.run()
-        let text = output.fileHandleForReading.readDataToEndOfFile()
-        let errorText = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (
-            String(decoding: text, as: UTF8.self), String(decoding: errorText, as: UTF8.self), process.terminationStatus
-        )
-    }
-
     @Test func aScriptRunsAndItsPageHoldsItsOutput() throws {
         let path = try temporaryFile(
             """
