@@ -172,7 +172,8 @@ print("largest change of the output when all weights double:", (outputs[0] - out
 // ## Augmentation
 //
 // More pictures make a better network, and a picture that is turned a little shows the same thing: a new example for
-// free. Transforms are drawn anew each time a batch is made, so no epoch sees the same pictures twice.
+// free. Transforms are drawn anew each time a batch is made, so no epoch sees the same pictures twice. (Another way is to
+// let a second network paint pictures, as the one of `swift run gan-mnist` does; but first that one needs pictures too.)
 //
 // **A fault met in lessons.** `RandomRotation([90, 180, 270])` is meant as "one of these three". PyTorch raises an
 // error: a list is a *range* there, and a range has two ends. Here ranges are ranges, `RandomRotation(-15...15)`, and
@@ -285,7 +286,7 @@ feedFigure.show()
 //
 // | network | weights | idea |
 // |---|---|---|
-// | AlexNet (2012) | 61,100,840 | ReLU, dropout, pooling with overlap, on graphics cards |
+// | AlexNet (2012) | 61,100,840 | ReLU, dropout, pooling with overlap, neighbouring channels normalised; graphics cards |
 // | VGG-16 (2014) | 138,357,544 | only 3 × 3 filters, more of them |
 // | GoogLeNet (2014) | 6,624,904 | several sizes of filter side by side; 1 × 1 filters save the work |
 // | ResNet-152 (2015) | 60,192,808 | shortcuts |
