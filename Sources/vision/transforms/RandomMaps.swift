@@ -11,14 +11,18 @@ extension transforms {
             /// One of these.
             case choices([Double])
         }
+        /// Where the angle is drawn from.
         public let angles: Angles
         public let interpolation: InterpolationMode
+        /// Whether the result is made large enough for the whole turned image.
         public let expand: Bool
+        /// What is turned about, in pixels from the upper left corner; the middle if nil.
         public let center: (x: Double, y: Double)?
         /// Outside the image: one value for all channels, or one for each.
         public let fill: [Double]
         let generator: Tapestry.Generator
 
+        /// Angles from a range or from a choice. Traps if there is nothing to choose from.
         public init(
             _ angles: Angles, interpolation: InterpolationMode = .nearest, expand: Bool = false,
             center: (x: Double, y: Double)? = nil, fill: [Double] = [0], generator: Tapestry.Generator = .default
@@ -70,9 +74,11 @@ extension transforms {
 
     /// Turned, moved, scaled and sheared at random. Mirrors `torchvision.transforms.RandomAffine`.
     public struct RandomAffine: RandomTransform {
+        /// Ranges of the angle; of the way moved, as a share of the image's width and height; of the scale; of the shears.
         public let degrees: ClosedRange<Double>
         public let translate: (x: Double, y: Double)?
         public let scale, shear, shearY: ClosedRange<Double>?
+        /// As in `functional.affine`.
         public let interpolation: InterpolationMode
         public let fill: [Double]
         public let center: (x: Double, y: Double)?
@@ -162,6 +168,7 @@ extension transforms {
         public let brightness, contrast, saturation, hue: ClosedRange<Double>?
         let generator: Tapestry.Generator
 
+        /// Each by up to an amount, or within a range. Traps for amounts that are negative, and for hues beyond ±0.5.
         public init(
             brightness: Amount = 0, contrast: Amount = 0, saturation: Amount = 0, hue: Amount = 0,
             generator: Tapestry.Generator = .default

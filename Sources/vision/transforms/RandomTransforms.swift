@@ -5,8 +5,10 @@ import Tapestry
 extension transforms {
     /// Left and right exchanged with probability `p`. Mirrors `torchvision.transforms.RandomHorizontalFlip`.
     public struct RandomHorizontalFlip: RandomTransform {
+        /// How likely an image is flipped.
         public let p: Double
         let generator: Tapestry.Generator
+        /// Draws from a generator, the default one unless told otherwise. Traps unless `p` is a probability.
         public init(p: Double = 0.5, generator: Tapestry.Generator = .default) {
             requireProbability("RandomHorizontalFlip", p)
             (self.p, self.generator) = (p, generator)
@@ -23,8 +25,10 @@ extension transforms {
 
     /// Top and bottom exchanged with probability `p`. Mirrors `torchvision.transforms.RandomVerticalFlip`.
     public struct RandomVerticalFlip: RandomTransform {
+        /// How likely an image is flipped.
         public let p: Double
         let generator: Tapestry.Generator
+        /// Draws from a generator, the default one unless told otherwise. Traps unless `p` is a probability.
         public init(p: Double = 0.5, generator: Tapestry.Generator = .default) {
             requireProbability("RandomVerticalFlip", p)
             (self.p, self.generator) = (p, generator)
@@ -41,7 +45,9 @@ extension transforms {
 
     /// A part of a given size, anywhere in the padded image. Mirrors `torchvision.transforms.RandomCrop`.
     public struct RandomCrop: RandomTransform {
+        /// Height and width of the part.
         public let size: Pair
+        /// What the image is padded with first, how, and whether images that are too small are.
         public let padding: Borders?
         public let padIfNeeded: Bool
         public let fill: Double
@@ -89,8 +95,11 @@ extension transforms {
 
     /// A part of random size and proportion, resized. Mirrors `torchvision.transforms.RandomResizedCrop`.
     public struct RandomResizedCrop: RandomTransform {
+        /// Height and width of the result.
         public let size: Pair
+        /// Of the part: its share of the area, and its width by its height.
         public let scale, ratio: ClosedRange<Double>
+        /// How the part is resized.
         public let interpolation: InterpolationMode
         public let antialias: Bool
         let generator: Tapestry.Generator
@@ -139,6 +148,7 @@ extension transforms {
     /// A rectangle overwritten with probability `p`. Mirrors `torchvision.transforms.RandomErasing` (Zhong et al.,
     /// 2020).
     public struct RandomErasing: RandomTransform {
+        /// How likely something is overwritten; the rectangle's share of the area, its height by its width, and with what.
         public let p: Double
         public let scale, ratio: ClosedRange<Double>
         public let value: Value

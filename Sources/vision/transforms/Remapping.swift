@@ -35,37 +35,65 @@ func emptyImage(like image: Tensor, _ height: Int, _ width: Int) -> Tensor {
 /// A tensor as plain memory, off the tape.
 func plain(_ image: Tensor) -> Tensor { image.detach().contiguous() }
 
-/// Where the pixels of a plane come from: `result[y, x] = plane[rows[y], columns[x]]`, filling where an index is −1.
-struct PixelTable {
-    let rows, columns: [Int]
-    /// Columns are mostly filling, then a run of neighbours forwards or backwards, then filling: its place, length and
-    /// step; nil where they are not.
-    fileprivate let run: (lead: Int, count: Int, step: Int)?
+/// Where pixels along one axis come from: filling, then a run of neighbours forwards or backwards, then filling. Or from
+/// anywhere.
+struct Places {
+    let count: Int
+    /// The run's place, length, first pixel and step.
+    fileprivate let lead, length, first, step: Int
+    /// The pixels of what is no run; filling where it says −1.
+    fileprivate let list: [Int]?
 
-    init(rows: [Int], columns: [Int]) {
-        (self.rows, self.columns) = (rows, columns)
-        let lead = columns.firstIndex { $0 >= 0 } ?? columns.count
-        let places = columns[lead...].prefix { $0 >= 0 }
-        let step = places.count > 1 ? places[lead + 1] - places[lead] : 1
-        let isRun =
-            abs(step) == 1 && !columns[places.endIndex...].contains { $0 >= 0 }
-            && places.indices.allSatisfy { places[$0] == places[lead] + ($0 - lead) * step }
-        run = isRun ? (lead, places.count, step) : nil
+    /// `length` pixels from `start` on, with filling where they lie outside of `0 ..< available`.
+    init(from start: Int, _ length: Int, of available: Int) {
+        count = length
+        lead = min(length, max(0, -start))
+        self.length = max(0, min(start + length, available) - max(0, start))
+        first = self.length > 0 ? max(0, start) : 0
+        (step, list) = (1, nil)
     }
+
+    /// All of them, backwards.
+    init(mirrored available: Int) {
+        (count, lead, length, first, step, list) = (available, 0, available, available - 1, -1, nil)
+    }
+
+    /// Any, −1 for filling.
+    init(_ list: [Int]) {
+        (count, lead, length, first, step) = (list.count, 0, 0, 0, 0)
+        self.list = list
+    }
+
+    /// Whether nothing is changed along an axis of a length.
+    fileprivate func areAll(of available: Int) -> Bool {
+        step == 1 && first == 0 && length == available && count == available
+    }
+
+    fileprivate subscript(_ index: Int) -> Int {
+        if let list { return list[index] }
+        return index >= lead && index < lead + length ? first + (index - lead) * step : -1
+    }
+}
+
+/// Where the pixels of a plane come from: `result[y, x] = plane[rows[y], columns[x]]`.
+struct PixelTable {
+    let rows, columns: Places
+
+    init(rows: Places, columns: Places) { (self.rows, self.columns) = (rows, columns) }
 
     /// The whole plane, mirrored or not.
     init(_ extent: ImageExtent, mirrorsColumns: Bool = false, mirrorsRows: Bool = false) {
-        let (rows, columns) = (0..<extent.height, 0..<extent.width)
-        self.init(
-            rows: mirrorsRows ? rows.reversed() : Array(rows),
-            columns: mirrorsColumns ? columns.reversed() : Array(columns))
+        func places(_ length: Int, _ isMirrored: Bool) -> Places {
+            isMirrored ? Places(mirrored: length) : Places(from: 0, length, of: length)
+        }
+        self.init(rows: places(extent.height, mirrorsRows), columns: places(extent.width, mirrorsColumns))
     }
 
     /// A part, with filling where it lies outside.
     init(_ extent: ImageExtent, top: Int, left: Int, size: Pair) {
         self.init(
-            rows: (top..<top + size.height).map { (0..<extent.height).contains($0) ? $0 : -1 },
-            columns: (left..<left + size.width).map { (0..<extent.width).contains($0) ? $0 : -1 })
+            rows: Places(from: top, size.height, of: extent.height),
+            columns: Places(from: left, size.width, of: extent.width))
     }
 }
 
@@ -102,24 +130,33 @@ private func remap<Element>(
     guard var line = target.baseAddress, var plane = source.baseAddress else { return }
     for image in 0..<extent.planes / extent.channels {
         let table = table(image)
+        let (rows, columns) = (table.rows, table.columns)
+        if rows.areAll(of: extent.height), columns.areAll(of: extent.width) {
+            line.update(from: plane, count: extent.channels * extent.area)
+            line += extent.channels * extent.area
+            plane += extent.channels * extent.area
+            continue
+        }
         for _ in 0..<extent.channels {
-            for row in table.rows {
+            for y in 0..<size.height {
+                let row = rows[y]
                 let from = plane + max(0, row) * extent.width
                 if row < 0 {
                     line.update(repeating: fill, count: size.width)
-                } else if let run = table.run {
-                    line.update(repeating: fill, count: run.lead)
-                    let (to, first) = (line + run.lead, run.count > 0 ? from + table.columns[run.lead] : from)
-                    if run.step == 1 {
-                        to.update(from: first, count: run.count)
-                    } else {
-                        for x in 0..<run.count { to[x] = first[-x] }
+                } else if let list = columns.list {
+                    list.withUnsafeBufferPointer { list in
+                        for x in 0..<size.width { line[x] = list[x] < 0 ? fill : from[list[x]] }
                     }
-                    (to + run.count).update(repeating: fill, count: size.width - run.lead - run.count)
                 } else {
-                    table.columns.withUnsafeBufferPointer { columns in
-                        for x in 0..<size.width { line[x] = columns[x] < 0 ? fill : from[columns[x]] }
+                    let (to, length, first) = (line + columns.lead, columns.length, from + columns.first)
+                    if columns.lead > 0 { line.update(repeating: fill, count: columns.lead) }
+                    if columns.step == 1 {
+                        to.update(from: first, count: length)
+                    } else {
+                        for x in 0..<length { to[x] = first[-x] }
                     }
+                    let rest = size.width - columns.lead - length
+                    if rest > 0 { (to + length).update(repeating: fill, count: rest) }
                 }
                 line += size.width
             }
@@ -176,7 +213,7 @@ extension transforms.functional {
     ) -> Tensor {
         let site = SourceSite(file, line)
         let extent = ImageExtent("pad", image, site)
-        func table(_ length: Int, _ before: Int, _ after: Int) -> [Int] {
+        func table(_ length: Int, _ before: Int, _ after: Int) -> Places {
             require(
                 length + before + after > 0,
                 "pad: nothing is left of \(length) pixels with padding \(before) and \(after)", site)
@@ -184,15 +221,16 @@ extension transforms.functional {
             let most = paddingMode == .reflect ? length - 1 : paddingMode == .symmetric ? length : Int.max
             require(
                 max(before, after) <= most, "pad: \(max(before, after)) pixels cannot be mirrored from \(length)", site)
-            return (-before..<length + after).map { place in
-                if (0..<length).contains(place) { return place }
-                switch paddingMode {
-                case .constant: return -1
-                case .edge: return max(0, min(length - 1, place))
-                case .reflect: return place < 0 ? -place : 2 * length - 2 - place
-                case .symmetric: return place < 0 ? -place - 1 : 2 * length - 1 - place
-                }
-            }
+            if paddingMode == .constant { return Places(from: -before, before + length + after, of: length) }
+            return Places(
+                (-before..<length + after).map { place in
+                    if (0..<length).contains(place) { return place }
+                    switch paddingMode {
+                    case .constant, .edge: return max(0, min(length - 1, place))
+                    case .reflect: return place < 0 ? -place : 2 * length - 2 - place
+                    case .symmetric: return place < 0 ? -place - 1 : 2 * length - 1 - place
+                    }
+                })
         }
         let table = PixelTable(
             rows: table(extent.height, padding.top, padding.bottom),

@@ -16,9 +16,9 @@ extension transforms.functional {
         case .nearest, .nearestExact:
             // torch computes in float32.
             let offset: Float = interpolation == .nearestExact ? 0.5 : 0
-            func table(_ length: Int, _ wanted: Int) -> [Int] {
+            func table(_ length: Int, _ wanted: Int) -> Places {
                 let scale = Float(length) / Float(wanted)
-                return (0..<wanted).map { min(length - 1, Int((Float($0) + offset) * scale)) }
+                return Places((0..<wanted).map { min(length - 1, Int((Float($0) + offset) * scale)) })
             }
             let places = PixelTable(
                 rows: table(extent.height, size.height), columns: table(extent.width, size.width))

@@ -48,8 +48,10 @@ extension transforms {
     /// A batch is transformed as its images one by one would be, with the same draws; what comes before the first and
     /// behind the last random transform is done for all images at once.
     public struct Compose: Transform {
+        /// In the order in which they are applied.
         public let transforms: [any Transform]
 
+        /// A chain of transforms, the first of which sees the image first.
         public init(_ transforms: [any Transform]) { self.transforms = transforms }
 
         public var isRandom: Bool { transforms.contains { $0.isRandom } }
@@ -72,6 +74,7 @@ extension transforms {
     /// between random transforms with one image. Mirrors `torchvision.transforms.Lambda`.
     public struct Lambda: Transform {
         private let function: @Sendable (Tensor) -> Tensor
+        /// A function of an image [C, H, W] or a batch [N, C, H, W].
         public init(_ function: @escaping @Sendable (Tensor) -> Tensor) { self.function = function }
         public func callAsFunction(_ images: Tensor) -> Tensor { function(images) }
     }
@@ -85,16 +88,20 @@ extension transforms {
 
     /// `(x − mean) / std` for each channel. Mirrors `torchvision.transforms.Normalize`.
     public struct Normalize: Transform {
+        /// One number for all channels, or one for each.
         public let mean, std: [Double]
         /// One number for all channels, or one for each.
         public init(mean: [Double], std: [Double]) { (self.mean, self.std) = (mean, std) }
+        /// The same without labels, as it is mostly written.
         public init(_ mean: [Double], _ std: [Double]) { self.init(mean: mean, std: std) }
         public func callAsFunction(_ images: Tensor) -> Tensor { functional.normalize(images, mean: mean, std: std) }
     }
 
     /// Grey from RGB, as 1 channel or 3 equal ones. Mirrors `torchvision.transforms.Grayscale`.
     public struct Grayscale: Transform {
+        /// 1 or 3.
         public let numOutputChannels: Int
+        /// Traps on use unless the number of channels is 1 or 3.
         public init(numOutputChannels: Int = 1) { self.numOutputChannels = numOutputChannels }
         public func callAsFunction(_ images: Tensor) -> Tensor {
             functional.rgbToGrayscale(images, numOutputChannels: numOutputChannels)
@@ -105,6 +112,7 @@ extension transforms {
     public struct Resize: Transform {
         private enum Target { case shorterEdge(Int, longest: Int?), exact(Pair) }
         private let target: Target
+        /// As in `functional.resize`.
         public let interpolation: InterpolationMode
         public let antialias: Bool
 
@@ -134,16 +142,20 @@ extension transforms {
 
     /// The middle; zeros around images that are too small. Mirrors `torchvision.transforms.CenterCrop`.
     public struct CenterCrop: Transform {
+        /// Height and width of the part.
         public let size: Pair
+        /// A square for one number.
         public init(_ size: Pair) { self.size = size }
         public func callAsFunction(_ images: Tensor) -> Tensor { functional.centerCrop(images, size) }
     }
 
     /// Pixels put around the image. Mirrors `torchvision.transforms.Pad`.
     public struct Pad: Transform {
+        /// Pixels on each side, what is in them, and how it is found.
         public let padding: Borders
         public let fill: Double
         public let paddingMode: PaddingMode
+        /// `fill` is used by `.constant` only.
         public init(_ padding: Borders, fill: Double = 0, paddingMode: PaddingMode = .constant) {
             (self.padding, self.fill, self.paddingMode) = (padding, fill, paddingMode)
         }
@@ -177,10 +189,13 @@ extension transforms {
 
     /// Pixels on each side: one number for all, two for left and right, top and bottom, or four.
     public struct Borders: Sendable, Equatable, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral {
+        /// In pixels; negative numbers cut off.
         public var left, top, right, bottom: Int
+        /// Each side by itself.
         public init(left: Int = 0, top: Int = 0, right: Int = 0, bottom: Int = 0) {
             (self.left, self.top, self.right, self.bottom) = (left, top, right, bottom)
         }
+        /// The same on all sides.
         public init(_ all: Int) { self.init(left: all, top: all, right: all, bottom: all) }
         public init(integerLiteral value: Int) { self.init(value) }
         /// Traps on another number of them than 1, 2 or 4.
