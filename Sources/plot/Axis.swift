@@ -120,9 +120,10 @@ struct Axis {
         return (10 * power, exponent + 1)
     }
 
-    /// With as many decimals as the step has; very large and very small numbers as `1.5e9`.
+    /// With as many decimals as the step has; very large and very small numbers as `1.5e9`, but what lies close together
+    /// around 1 in full: `1.000015`.
     private static func label(_ value: Double, stepExponent: Int, largest: Double) -> String {
-        if largest < 1e6, stepExponent >= -5 {
+        if largest < 1e6, stepExponent >= (largest < 0.1 ? -5 : -9) {
             return signed(String(format: "%.\(max(0, -stepExponent))f", value))
         }
         guard value != 0 else { return "0" }

@@ -2,10 +2,12 @@
 
 /// A colour of 8 bits a channel.
 public struct Color: Sendable, Hashable {
+    /// 0 to 255 each, as screens take them (sRGB).
     public var red, green, blue: UInt8
     /// 0 is invisible, 1 covers what is below.
     public var alpha: Double
 
+    /// An alpha outside of 0...1 is brought into it.
     public init(_ red: UInt8, _ green: UInt8, _ blue: UInt8, alpha: Double = 1) {
         (self.red, self.green, self.blue) = (red, green, blue)
         self.alpha = alpha.isFinite ? min(1, max(0, alpha)) : 1

@@ -13,6 +13,7 @@ import Tapestry
 ///
 /// Text is drawn in a font of lines in PNG files and by the viewer in SVG files.
 public final class Figure {
+    /// How many panels there are below and beside each other.
     public let rows, columns: Int
     /// In pixels of an SVG file; a PNG file has a multiple of them.
     public let width, height: Int

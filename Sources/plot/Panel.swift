@@ -6,8 +6,11 @@ import Tapestry
 /// Series get the colours of `Color.palette` in turn. Numbers that cannot be drawn (NaN, infinities, on a log scale what
 /// is not positive) leave a gap. Lengths that do not belong together trap.
 public final class Panel {
+    /// Over the panel; empty for none.
     public var title = ""
+    /// Beside the axes; empty for none.
     public var xLabel = "", yLabel = ""
+    /// Linear or logarithmic.
     public var xScale = Scale.linear, yScale = Scale.linear
     /// The ends of an axis; nil: those of the data.
     public var xLimits: ClosedRange<Double>?, yLimits: ClosedRange<Double>?
@@ -38,24 +41,27 @@ public final class Panel {
 
     // MARK: Series
 
-    /// Points connected in order. With `points` each is marked too.
+    /// Points connected in order. With `points` each is marked too. Without a style lines are solid, and dashed and dotted
+    /// once the palette's colours have all been used.
     @discardableResult
     public func line(
-        _ x: some Numbers, _ y: some Numbers, label: String? = nil, style: LineStyle = .solid, points: Bool = false,
+        _ x: some Numbers, _ y: some Numbers, label: String? = nil, style: LineStyle? = nil, points: Bool = false,
         color: Color? = nil, file: StaticString = #fileID, line: UInt = #line
     ) -> Panel {
         let (x, y) = (x.numbers, y.numbers)
         paired(x, y, "line", SourceSite(file, line))
+        let round = color == nil ? colorsUsed / Color.palette.count : 0
         layers.append(
             Curve(
-                xValues: x, yValues: y, label: label, color: nextColor(color), style: style, showsPoints: points))
+                xValues: x, yValues: y, label: label, color: nextColor(color),
+                style: style ?? [.solid, .dashed, .dotted][round % 3], showsPoints: points))
         return self
     }
 
     /// Numbers over 0, 1, 2, …
     @discardableResult
     public func line(
-        _ y: some Numbers, label: String? = nil, style: LineStyle = .solid, points: Bool = false, color: Color? = nil
+        _ y: some Numbers, label: String? = nil, style: LineStyle? = nil, points: Bool = false, color: Color? = nil
     ) -> Panel {
         let y = y.numbers
         return line(0..<y.count, y, label: label, style: style, points: points, color: color)

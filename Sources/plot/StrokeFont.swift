@@ -54,19 +54,43 @@ enum StrokeFont {
         "⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁵": "5", "⁶": "6", "⁷": "7", "⁸": "8", "⁹": "9", "⁻": "−",
     ]
 
+    private static let subscripts: [Character: Character] = [
+        "₀": "0", "₁": "1", "₂": "2", "₃": "3", "₄": "4", "₅": "5", "₆": "6", "₇": "7", "₈": "8", "₉": "9", "₋": "−",
+    ]
+
     private static func glyphs(of text: String) -> [Glyph] {
         text.map { character in
-            if let plain = superscripts[character], var glyph = table[plain] {
-                (glyph.scale, glyph.rise) = (0.65, 5)
+            for (small, rise) in [(superscripts, 5.0), (subscripts, -3)] {
+                guard let plain = small[character], var glyph = table[plain] else { continue }
+                (glyph.scale, glyph.rise) = (0.65, rise)
                 return glyph
             }
             if let glyph = table[character] { return glyph }
             if character.isWhitespace { return Glyph(strokes: [], width: blank) }
-            // A letter with marks that are not in the table is drawn without them, anything else as a box.
-            let base = String(character).decomposedStringWithCanonicalMapping.unicodeScalars.first.map(Character.init)
-            return base.flatMap { table[$0] } ?? box
+            return marked(character) ?? box
         }
     }
+
+    /// A letter with marks above it, without those that are not known; nil if the letter itself is not.
+    private static func marked(_ character: Character) -> Glyph? {
+        let scalars = String(character).decomposedStringWithCanonicalMapping.unicodeScalars
+        guard let base = scalars.first, var glyph = table[Character(base)] else { return nil }
+        for mark in scalars.dropFirst().compactMap({ marks[$0] }) {
+            // The mark stands in the dot's place.
+            if base == "i" || base == "j" { glyph.strokes.removeLast() }
+            let top = glyph.strokes.joined().reduce(0) { max($0, $1.y) }
+            glyph.strokes += mark.strokes.map { stroke in
+                stroke.map { Point(x: $0.x + (glyph.width - mark.width) / 2, y: $0.y + top) }
+            }
+        }
+        return glyph
+    }
+
+    /// Diaeresis, acute, grave, circumflex, tilde, ring, caron; y is 3 at the letter's top.
+    private static let marks: [Unicode.Scalar: Glyph] = [
+        "\u{308}": "4 0506 4546", "\u{301}": "2 0528", "\u{300}": "2 0825", "\u{302}": "4 052845",
+        "\u{303}": "5 ~05183558", "\u{30a}": "3 @05353808", "\u{30c}": "4 082548",
+    ].mapValues(glyph)
 
     private static let box = glyph("6 030d6d6303")
     private static let table: [Character: Glyph] = {
@@ -137,7 +161,11 @@ enum StrokeFont {
         "&": "8 ~831a1d5d5a08036387", "@": "9 @0d9d9303 @29696626", "$": "7 ~7b7d0d0878730305 424e",
         "°": "3 @0d3d3a0a", "×": "5 0954 0459", "±": "6 0969 363c 0363", "·": "0 0708", "…": "6 0304 3334 6364",
         "µ": "6 ~666303070a 6a63 0a00", "λ": "6 1d63 3803", "→": "8 0888 5b8855", "≤": "6 6c0966 0363",
-        "≥": "6 0c6906 0363",
+        "≥": "6 0c6906 0363", "≈": "6 ~092c486b ~05284467", "∞": "10 @0a5a5505 @5aaaa555",
+        "α": "7 ~7a4303030a4a73", "β": "6 000b ~0b0d5d592818 ~1868630303", "γ": "6 0a33 6a3330",
+        "δ": "6 @0a6a6303 ~3a0c1d5d", "ε": "5 ~5a0a0727 ~27070353", "η": "6 030a ~070a6a6660", "θ": "6 @0d6d6303 0868",
+        "π": "7 0a7a 2a23 5a53", "ρ": "6 @0a6a6303 0600", "σ": "7 @0a5a5303 3a7a", "τ": "5 0a5a 3a33",
+        "φ": "7 @0a7a7303 3d30", "Δ": "8 034d8303", "Σ": "6 6d0d480363",
     ]
 }
 

@@ -87,7 +87,15 @@ private let everyCharacter = (32...126).map { Character(UnicodeScalar(UInt8($0))
             // From the top of brackets to the bottom of descenders.
             #expect(strokes.joined().allSatisfy { abs($0.y) < 6.6 && $0.x > -0.01 && $0.x < 8 }, "\(character)")
         }
-        #expect(StrokeFont.strokes("é", 10) == StrokeFont.strokes("e", 10))
+        let (plain, marked) = (StrokeFont.strokes("e", 10), StrokeFont.strokes("é", 10))
+        #expect(marked.starts(with: plain) && marked.count == plain.count + 1)
+        #expect(StrokeFont.width("é", 10) == StrokeFont.width("e", 10))
+        // A mark stands above what it marks, and in the place of a dot.
+        let above = StrokeFont.strokes("ä", 10).dropFirst(2).joined().map(\.y).max()!
+        #expect(above < StrokeFont.strokes("a", 10).joined().map(\.y).min()!)
+        #expect(StrokeFont.strokes("í", 10).count == StrokeFont.strokes("i", 10).count)
+        let (lower, upper) = (StrokeFont.strokes("x₁", 10), StrokeFont.strokes("x1", 10))
+        #expect(lower.joined().map(\.y).max()! > upper.joined().map(\.y).max()!)
         #expect(StrokeFont.width("", 10) == 0)
         #expect(StrokeFont.width("0123", 10) == StrokeFont.width("4567", 10))
     }
