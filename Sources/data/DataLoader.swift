@@ -25,6 +25,7 @@ public struct DataLoader: Sequence {
     }
     private let source: Source
     private let collate: Collate?
+    /// Threads that make batches, and how many batches ahead each.
     public let numWorkers, prefetchFactor: Int
     /// Where the order comes from; the default generator if nil.
     public let generator: Tapestry.Generator?

@@ -9,6 +9,7 @@ public protocol Sampler: Sequence<Int>, Sendable {
 
 /// `0, 1, … count − 1`. Mirrors `torch.utils.data.SequentialSampler`.
 public struct SequentialSampler: Sampler {
+    /// The dataset's number of samples.
     public let count: Int
     /// Traps if the number is negative.
     public init(_ count: Int, file: StaticString = #fileID, line: UInt = #line) {
@@ -22,6 +23,7 @@ public struct SequentialSampler: Sampler {
 public struct RandomSampler: Sampler {
     /// How many indices there are to draw from, and how many are drawn.
     public let population, count: Int
+    /// Whether an index may come again before all have come.
     public let replacement: Bool
     /// Where the order comes from; if nil, a generator seeded by the default one for each epoch.
     public let generator: Tapestry.Generator?
@@ -82,6 +84,7 @@ public struct RandomSampler: Sampler {
 /// Indices at random in proportion to weights, which need not sum to 1: to see rare classes more often. Mirrors
 /// `torch.utils.data.WeightedRandomSampler`.
 public struct WeightedRandomSampler: Sampler {
+    /// How likely each index is, not necessarily summing to 1; how many are drawn; and whether one may come again.
     public let weights: [Double]
     public let count: Int
     public let replacement: Bool
@@ -119,10 +122,12 @@ public struct WeightedRandomSampler: Sampler {
 
 /// Given indices in random order. Mirrors `torch.utils.data.SubsetRandomSampler`.
 public struct SubsetRandomSampler: Sampler {
+    /// What is brought into an order.
     public let indices: [Int]
     /// Where the order comes from; the default generator if nil.
     public let generator: Tapestry.Generator?
 
+    /// A new order of all the indices in every epoch.
     public init(_ indices: [Int], generator: Tapestry.Generator? = nil) {
         (self.indices, self.generator) = (indices, generator)
     }
@@ -142,6 +147,7 @@ public protocol BatchSampling: Sequence<[Int]>, Sendable {
 
 /// A sampler's indices in batches of a size, the last one shorter or dropped. Mirrors `torch.utils.data.BatchSampler`.
 public struct BatchSampler: BatchSampling {
+    /// Where indices come from, how many make a batch, and whether a shorter last batch is left out.
     public let sampler: any Sampler
     public let batchSize: Int
     public let dropLast: Bool

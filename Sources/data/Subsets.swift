@@ -3,6 +3,7 @@ import Tapestry
 
 /// Some of another dataset's samples, in a given order. Mirrors `torch.utils.data.Subset`.
 public struct Subset: Dataset {
+    /// The whole, and which of its samples are meant, in order.
     public let dataset: any Dataset
     public let indices: [Int]
 
@@ -33,6 +34,7 @@ public struct Subset: Dataset {
 
 /// The samples of several datasets, one dataset after another. Mirrors `torch.utils.data.ConcatDataset`.
 public struct ConcatDataset: Dataset {
+    /// In order.
     public let datasets: [any Dataset]
     /// Where each dataset begins, and the end of the last.
     private let starts: [Int]

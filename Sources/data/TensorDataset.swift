@@ -5,6 +5,7 @@ import Tapestry
 ///
 /// A batch is one gather of each tensor, after which `transform` is applied to all its inputs at once.
 public struct TensorDataset: Dataset {
+    /// Samples are their rows.
     public let inputs, targets: Tensor
     /// Applied to the inputs of each batch, [N, …]; may draw random numbers for each row.
     public let transform: (@Sendable (Tensor) throws -> Tensor)?

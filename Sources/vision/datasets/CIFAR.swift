@@ -6,6 +6,7 @@ extension datasets {
     /// Photographs of ten kinds of things, 32 × 32: inputs float32 [3, 32, 32] in [0, 1], targets int64 in 0...9.
     /// Mirrors `torchvision.datasets.CIFAR10` with `ToTensor` (Krizhevsky, 2009).
     public struct CIFAR10: ImageDataset {
+        /// The set in memory.
         public let images: LabelledImages
 
         /// Reads the binary version: `data_batch_1.bin` to `data_batch_5.bin` as far as they exist, or
@@ -37,6 +38,7 @@ extension datasets {
     /// Photographs of a hundred kinds of things, 32 × 32, in twenty groups. Mirrors `torchvision.datasets.CIFAR100`
     /// with `ToTensor` (Krizhevsky, 2009).
     public struct CIFAR100: ImageDataset {
+        /// The set in memory.
         public let images: LabelledImages
 
         /// Reads the binary version: `train.bin` or `test.bin`, each a row of two labels and 3072 bytes an image.

@@ -11,6 +11,7 @@ extension datasets {
     /// reads.
     /// Training images have the left three quarters of the photographs behind them, test images the rest.
     public struct ColorMNIST: ImageDataset {
+        /// The set in memory.
         public let images: LabelledImages
 
         /// - Parameters:

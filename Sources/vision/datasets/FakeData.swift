@@ -9,12 +9,14 @@ extension datasets {
         public let count: Int
         /// [C, H, W]
         public let imageSize: [Int]
+        /// Labels are below it.
         public let numClasses: Int
         /// Applied to each image.
         public let transform: (any Transform)?
         /// Added to an index, it is the seed of the image.
         public let randomOffset: Int
 
+        /// Nothing is made before it is asked for. Traps for a negative size and without classes.
         public init(
             size: Int = 1000, imageSize: [Int] = [3, 224, 224], numClasses: Int = 10,
             transform: (any Transform)? = nil, randomOffset: Int = 0

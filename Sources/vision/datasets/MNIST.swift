@@ -6,6 +6,7 @@ extension datasets {
     /// Handwritten digits, 28 × 28: inputs float32 [1, 28, 28] in [0, 1], targets int64 in 0...9.
     /// Mirrors `torchvision.datasets.MNIST` with `ToTensor` (LeCun et al., 1998).
     public struct MNIST: ImageDataset {
+        /// The set in memory.
         public let images: LabelledImages
 
         /// Reads the IDX files, plain or gzip, of the training or the test set.
@@ -57,6 +58,7 @@ extension datasets {
     /// Articles of clothing in the format of MNIST. Mirrors `torchvision.datasets.FashionMNIST` with `ToTensor`
     /// (Xiao et al., 2017).
     public struct FashionMNIST: ImageDataset {
+        /// The set in memory.
         public let images: LabelledImages
 
         /// Reads the files of the training or the test set in `root` itself or in `FashionMNIST/raw` below; otherwise
@@ -81,6 +83,7 @@ extension datasets {
     /// Japanese characters in old cursive writing in the format of MNIST. Mirrors `torchvision.datasets.KMNIST` with
     /// `ToTensor` (Clanuwat et al., 2018).
     public struct KMNIST: ImageDataset {
+        /// The set in memory.
         public let images: LabelledImages
 
         /// Reads the files of the training or the test set in `root` itself or in `KMNIST/raw` below; otherwise as
@@ -101,6 +104,7 @@ extension datasets {
     /// Handwritten letters and digits in the format of MNIST; images are stored mirrored at the diagonal, as the
     /// distribution has them. Mirrors `torchvision.datasets.EMNIST` with `ToTensor` (Cohen et al., 2017).
     public struct EMNIST: ImageDataset {
+        /// The set in memory.
         public let images: LabelledImages
 
         /// Which classes there are.

@@ -5,10 +5,14 @@ extension models {
     /// AlexNet for [N, 3, H, W], H and W at least 63; logits [N, numClasses]. Mirrors `torchvision.models.AlexNet`
     /// (Krizhevsky, 2014: one column of the network of 2012).
     public final class AlexNet: Module {
+        /// Layers under torchvision's names: convolutions, pooling to 6 × 6, linear layers.
         public let features: Sequential
         public let avgpool = AdaptiveAvgPool2d(6)
         public let classifier: Sequential
 
+        /// - Parameters:
+        ///   - numClasses: length of the logits.
+        ///   - dropout: probability that a feature is dropped before each of the first two linear layers.
         public init(numClasses: Int = 1000, dropout: Double = 0.5) {
             features = [
                 Conv2d(3, 64, kernelSize: 11, stride: 4, padding: 2), ReLU(), MaxPool2d(3, stride: 2),

@@ -7,6 +7,7 @@ extension models {
     ///
     /// In training, two auxiliary heads see the features half-way; `outputs` has theirs too.
     public final class GoogLeNet: Module {
+        /// Layers under torchvision's names.
         public let conv1: BasicConv2d
         public let maxpool1 = MaxPool2d(3, stride: 2, ceilMode: true)
         public let conv2, conv3: BasicConv2d
@@ -18,6 +19,7 @@ extension models {
         public let inception5a, inception5b: Inception
         /// The auxiliary heads; nil without `auxLogits`.
         public let aux1, aux2: InceptionAux?
+        /// The classifier.
         public let avgpool = AdaptiveAvgPool2d(1)
         public let dropout: Dropout
         public let fc: Linear
@@ -104,9 +106,11 @@ extension models {
 extension models.GoogLeNet {
     /// Convolution without bias, batch normalisation (ε = 0.001), ReLU.
     public final class BasicConv2d: Module {
+        /// Layers under torchvision's names.
         public let conv: Conv2d
         public let bn: BatchNorm2d
 
+        /// Arguments as those of `Conv2d`.
         public init(_ inChannels: Int, _ outChannels: Int, kernelSize: Pair, stride: Pair = 1, padding: Padding = 0) {
             conv = Conv2d(
                 inChannels, outChannels, kernelSize: kernelSize, stride: stride, padding: padding, bias: false)
@@ -119,6 +123,7 @@ extension models.GoogLeNet {
     /// Four branches on [N, C, H, W], concatenated along the channels: 1 × 1; 1 × 1 then 3 × 3, twice; pooling then
     /// 1 × 1. The third is 5 × 5 in the paper, 3 × 3 in torchvision and here.
     public final class Inception: Module {
+        /// Layers under torchvision's names.
         public let branch1: BasicConv2d
         public let branch2, branch3, branch4: Sequential
 
@@ -148,10 +153,12 @@ extension models.GoogLeNet {
 
     /// A classifier on features half-way, [N, C, H, W] to [N, numClasses].
     public final class InceptionAux: Module {
+        /// Layers under torchvision's names.
         public let conv: BasicConv2d
         public let fc1, fc2: Linear
         public let dropout: Dropout
 
+        /// - Parameter dropout: probability that a feature is dropped before the last layer.
         public init(_ inChannels: Int, _ numClasses: Int, dropout: Double = 0.7) {
             conv = BasicConv2d(inChannels, 128, kernelSize: 1)
             fc1 = Linear(2048, 1024)

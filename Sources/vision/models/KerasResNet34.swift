@@ -8,6 +8,7 @@ extension models {
     ///
     /// With 1 channel and 10 classes 21,283,530 parameters and 17,024 running statistics.
     public final class KerasResNet34: Module {
+        /// Convolution and pooling, the sixteen residual units, the classifier.
         public let stem: Sequential
         public let units: Sequential
         public let head: Linear
@@ -43,10 +44,12 @@ extension models {
     /// `relu(main(x) + skip(x))`: two 3 × 3 convolutions with batch normalisation beside the input itself, which a
     /// 1 × 1 convolution brings to the other shape where the stride is larger than 1.
     public final class ResidualUnit: Module {
+        /// The convolutions.
         public let mainLayers: Sequential
         /// Empty at stride 1.
         public let skipLayers: Sequential
 
+        /// From `inChannels` to `filters` channels; with a stride to a smaller image.
         public init(_ inChannels: Int, _ filters: Int, stride: Int = 1, momentum: Double = 0.01) {
             mainLayers = [
                 Conv2d(inChannels, filters, kernelSize: 3, stride: Pair(stride), padding: .same, bias: false),

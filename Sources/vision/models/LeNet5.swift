@@ -10,9 +10,11 @@ extension models {
     /// pooling, three linear layers; logits [N, numClasses]. 61,706 parameters as it stands (LeCun et al., 1998; the
     /// output layer is linear, its loss is cross-entropy).
     public final class LeNet5: Module {
+        /// The two convolutions with what follows each, and the three linear layers.
         public let features: Sequential
         public let classifier: Sequential
 
+        /// - Parameter padding: of the first convolution; 2 makes 28 × 28 what the paper's 32 × 32 are.
         public init(inChannels: Int = 1, numClasses: Int = 10, padding: Int = 2) {
             features = [
                 Conv2d(inChannels, 6, kernelSize: 5, padding: [padding]), Tanh(), AvgPool2d(2),

@@ -5,6 +5,7 @@ extension models {
     /// ResNet for [N, 3, H, W]: a stem, four stages of residual blocks, a linear layer; logits [N, numClasses].
     /// Mirrors `torchvision.models.ResNet` (He et al., 2016).
     public final class ResNet: Module {
+        /// Layers under torchvision's names: the stem, the four stages, the classifier.
         public let conv1: Conv2d
         public let bn1 = BatchNorm2d(64)
         public let relu = ReLU()
@@ -85,6 +86,7 @@ extension models {
 extension models.ResNet {
     /// `relu(x + conv(relu(conv(x))))`, each convolution 3 × 3 with batch normalisation.
     public final class BasicBlock: Module {
+        /// Layers under torchvision's names.
         public let conv1: Conv2d
         public let bn1: BatchNorm2d
         public let relu = ReLU()
@@ -93,6 +95,7 @@ extension models.ResNet {
         /// Brings x to the other shape; nil where the shapes agree.
         public let downsample: Sequential?
 
+        /// From `inChannels` to `channels`; with a stride to a smaller image.
         public init(_ inChannels: Int, _ channels: Int, stride: Int = 1) {
             downsample = shortcut(inChannels, channels, stride)
             conv1 = Conv2d(inChannels, channels, kernelSize: 3, stride: Pair(stride), padding: 1, bias: false)
@@ -109,6 +112,7 @@ extension models.ResNet {
 
     /// 1 × 1, 3 × 3, 1 × 1 around a shortcut; the 3 × 3 has the stride, as in torchvision (ResNet "V1.5").
     public final class Bottleneck: Module {
+        /// Layers under torchvision's names.
         public let conv1: Conv2d
         public let bn1: BatchNorm2d
         public let conv2: Conv2d
@@ -119,6 +123,7 @@ extension models.ResNet {
         /// Brings x to the other shape; nil where the shapes agree.
         public let downsample: Sequential?
 
+        /// From `inChannels` to four times `channels`; with a stride to a smaller image.
         public init(_ inChannels: Int, _ channels: Int, stride: Int = 1) {
             let outChannels = channels * models.ResNet.Block.bottleneck.expansion
             downsample = shortcut(inChannels, outChannels, stride)

@@ -5,6 +5,7 @@ extension models {
     /// VGG for [N, 3, H, W], H and W at least 32: stages of 3 × 3 convolutions, each closed by max pooling, and three
     /// linear layers; logits [N, numClasses]. Mirrors `torchvision.models.VGG` (Simonyan & Zisserman, 2015).
     public final class VGG: Module {
+        /// Layers under torchvision's names: convolutions, pooling to 7 × 7, linear layers.
         public let features: Sequential
         public let avgpool = AdaptiveAvgPool2d(7)
         public let classifier: Sequential
