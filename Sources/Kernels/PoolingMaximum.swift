@@ -16,16 +16,28 @@ extension Pooling {
         _ s: PoolingShape, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ winners: UnsafeMutableRawPointer?
     ) {
         guard s.planes > 0, s.outputSize > 0 else { return }
-        let s = s.flattened
+        if winners == nil {
+            maxForward(InlineArray<0, Void>.self, s.flattened, x, y, winners)
+        } else {
+            maxForward(InlineArray<1, Void>.self, s.flattened, x, y, winners)
+        }
+    }
+
+    /// `N`: 1 if winners are wanted, else 0.
+    @inlinable
+    static func maxForward<let N: Int>(
+        _ numbers: InlineArray<N, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
+        _ winners: UnsafeMutableRawPointer?
+    ) {
         let anyWidth = InlineArray<0, Void>.self
         if s.strideWidth == 1 {
-            maxForward(InlineArray<1, Void>.self, anyWidth, s, x, y, winners)
+            maxForward(numbers, InlineArray<1, Void>.self, anyWidth, s, x, y, winners)
         } else if s.strideWidth == 2, s.kernelWidth == 2, s.dilationWidth == 1 {
-            maxForward(InlineArray<2, Void>.self, InlineArray<2, Void>.self, s, x, y, winners)
+            maxForward(numbers, InlineArray<2, Void>.self, InlineArray<2, Void>.self, s, x, y, winners)
         } else if s.strideWidth == 2, s.kernelWidth > 1 {
-            maxForward(InlineArray<2, Void>.self, anyWidth, s, x, y, winners)
+            maxForward(numbers, InlineArray<2, Void>.self, anyWidth, s, x, y, winners)
         } else {
-            maxForward(InlineArray<0, Void>.self, anyWidth, s, x, y, winners)
+            maxForward(numbers, InlineArray<0, Void>.self, anyWidth, s, x, y, winners)
         }
     }
 
@@ -35,10 +47,10 @@ extension Pooling {
 
     /// `S`, `K`: stride and kernel width, or 0 for any. With `K`, the taps of a kernel row share their loads.
     @inlinable
-    static func maxForward<let S: Int, let K: Int>(
-        _ stride: InlineArray<S, Void>.Type, _ kernelWidth: InlineArray<K, Void>.Type, _ s: PoolingShape,
-        _ x: UnsafeRawPointer,
-        _ y: UnsafeMutableRawPointer, _ winners: UnsafeMutableRawPointer?
+    static func maxForward<let N: Int, let S: Int, let K: Int>(
+        _ numbers: InlineArray<N, Void>.Type, _ stride: InlineArray<S, Void>.Type,
+        _ kernelWidth: InlineArray<K, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
+        _ winners: UnsafeMutableRawPointer?
     ) {
         let rows = Rows(s)
         let bytesPlane = rows.bytes(s)
@@ -73,7 +85,7 @@ extension Pooling {
                         let to = y + (plane &* s.outputSize &+ row &* s.outWidth) &* I.scalarSize
                         let isNarrow = s.outWidth < I.width
                         maxRow(
-                            stride, kernelWidth, s, from + (taps.isEmpty ? 0 : first &* rows.stride) &* I.scalarSize,
+                            numbers, stride, kernelWidth, s, from + (taps.isEmpty ? 0 : first &* rows.stride) &* I.scalarSize,
                             rowStep: s.dilationHeight &* rows.stride, kernelRows: taps, firstTaps,
                             isNarrow ? outRow : to, winnerTaps + row &* s.outWidth &* I.scalarSize)
                         if isNarrow { to.copyMemory(from: outRow, byteCount: s.outWidth &* I.scalarSize) }
@@ -89,8 +101,8 @@ extension Pooling {
     /// One row of outputs, a vector of them at least, and the numbers of their taps. The vector of a narrower row
     /// runs over into the next.
     @inlinable @inline(never)
-    static func maxRow<let S: Int, let K: Int>(
-        _ stride: InlineArray<S, Void>.Type, _: InlineArray<K, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer,
+    static func maxRow<let N: Int, let S: Int, let K: Int>(
+        _: InlineArray<N, Void>.Type, _ stride: InlineArray<S, Void>.Type, _: InlineArray<K, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer,
         rowStep: Int, kernelRows: Range<Int>, _ firstTaps: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
         _ winnerTaps: UnsafeMutableRawPointer
     ) {
@@ -101,26 +113,28 @@ extension Pooling {
         var j = 0
         while true {
             var best = I.V(repeating: -.infinity)
-            var winner = I.load(firstTaps, j) + skipped
+            var winner = N == 0 ? I.V.zero : I.load(firstTaps, j) + skipped
             var number = tapZero + skipped
             var row = x
             for _ in kernelRows {
                 for kw in 0..<kernelWidth {
                     let new = taps(stride, row, j, tap: kw &* dilation, step: s.strideWidth)
-                    let tap = I.V(repeating: number)
                     let above = I.select(best, lessThan: new, new, best)
-                    let aboveTap = I.select(best, lessThan: new, tap, winner)
                     // A square is above -1, unless it is NaN.
                     let square = new * new
                     let floor = I.V(repeating: -1)
+                    if N > 0 {
+                        let tap = I.V(repeating: number)
+                        let aboveTap = I.select(best, lessThan: new, tap, winner)
+                        winner = I.select(floor, lessThan: square, aboveTap, tap)
+                        number += 1
+                    }
                     best = I.select(floor, lessThan: square, above, new)
-                    winner = I.select(floor, lessThan: square, aboveTap, tap)
-                    number += 1
                 }
                 row += rowStep &* I.scalarSize
             }
             I.store(best, y, j)
-            I.store(winner, winnerTaps, j)
+            if N > 0 { I.store(winner, winnerTaps, j) }
             if j >= last { break }
             j = Swift.min(j &+ I.width, last)
         }

@@ -4,13 +4,15 @@ import Kernels
 /// The largest element of each window; the gradient goes to it alone, the first of equals.
 struct MaxPool2d: KeepingPrimitive {
     let geometry: PoolingShape
+    /// Whether anybody will ask for the winners: without them it is faster.
+    var keepsWinners = true
     func forward(_ x: [Tensor], keeping kept: inout [Tensor]) -> Tensor {
         let source = x[0].packed()
         defer { withExtendedLifetime(source) {} }
         let y = Tensor(uninitialized: pooledShape(x[0], geometry), source.dtype)
-        let winners = Tensor(uninitialized: y.shape, geometry.hasByteWinners ? .uint8 : .int32)
-        Engine.kernels(y.dtype).maxPoolForward(geometry, UnsafeRawPointer(source.pointer), y.pointer, winners.pointer)
-        kept.append(winners)
+        if keepsWinners { kept.append(Tensor(uninitialized: y.shape, geometry.hasByteWinners ? .uint8 : .int32)) }
+        Engine.kernels(y.dtype).maxPoolForward(
+            geometry, UnsafeRawPointer(source.pointer), y.pointer, kept.first?.pointer)
         return y
     }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
@@ -137,7 +139,8 @@ extension Tensor {
     ) -> Tensor {
         let site = SourceSite(file, line)
         let geometry = pooling("maxPool2d", kernelSize, stride ?? kernelSize, padding, dilation, ceilMode, site)
-        return record(keeping: MaxPool2d(geometry: geometry), [self], at: site).output
+        let pool = MaxPool2d(geometry: geometry, keepsWinners: GradMode.isEnabled && requiresGrad)
+        return record(keeping: pool, [self], at: site).output
     }
 
     /// The same, with each maximum's int64 index in its flattened plane.
