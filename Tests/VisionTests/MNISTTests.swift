@@ -102,8 +102,12 @@ import data
         #expect(try read() == Array(other[16...]))
         #expect(try bytes(copy) == other)
 
-        // Where none can be written there is none.
+        // Where none can be written there is none, nor where none may be.
         try FileManager.default.removeItem(atPath: copy)
+        try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: folder.root)
+        #expect(try read() == Array(other[16...]))
+        #expect(!FileManager.default.fileExists(atPath: copy))
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.root)
         try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: false)
         #expect(try read() == Array(other[16...]))
         let left = try FileManager.default.contentsOfDirectory(atPath: folder.root).sorted()

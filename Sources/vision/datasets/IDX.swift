@@ -1,4 +1,5 @@
 // The IDX format of the MNIST database: a magic number, lengths, bytes.
+import Foundation
 import Tapestry
 
 /// Reads an IDX file of unsigned bytes, plain or gzip: uint8 [N] + `itemShape`.
@@ -80,6 +81,10 @@ struct UnpackedCopy {
 
     /// Writes it, if the folder can be written to. The disk is not waited for: the checksum tells a damaged copy.
     func write(_ content: IDX) {
+        // A folder that nobody may write to is left alone by the superuser too, who could.
+        let folder = (path as NSString).deletingLastPathComponent
+        let mode = try? FileManager.default.attributesOfItem(atPath: folder.isEmpty ? "." : folder)[.posixPermissions]
+        guard let mode = mode as? Int, mode & 0o222 != 0 else { return }
         try? writeAtomically(to: path, isSynced: false) { append in
             try content.header.withUnsafeBytes(append)
             try content.items.withElements(as: UInt8.self) { try append(UnsafeRawBufferPointer($0)) }
