@@ -40,7 +40,8 @@ import Testing
     @Test func itemIsADoubleUnlessAnotherTypeIsAskedFor() {
         let x = Tensor([0.5] as [Float])
         #expect(String(format: "%.2f", x.item()) == "0.50")
-        #expect(type(of: x.item()) == Double.self && max(x.item(), 0.25) == 0.5 && x.item() * 100 == 50)
+        #expect(type(of: x.item()) == Double.self && max(x.item(), 0.25) == 0.5)
+        #expect(x.item() * 100 == 50 && 1 - x.item() == 0.5)
         let (whole, isTrue): (Int, Bool) = (Tensor([3]).item(), Tensor([true]).item())
         #expect(whole == 3 && isTrue)
     }

@@ -151,6 +151,9 @@ extension Tensor {
     }
 
     /// The only element, converted to `T`. Traps if there is another number of them. Mirrors `Tensor.item()`.
+    ///
+    /// Second to the one that gives a Double: else `1 - x.item()` would be a difference of integers, as the literal is.
+    @_disfavoredOverload
     public func item<T: TensorElement>(
         _: T.Type = T.self, file: StaticString = #fileID, line: UInt = #line
     ) -> T {
