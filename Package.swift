@@ -9,20 +9,29 @@ let lessons = [
 
 // Kernels and engine are optimised in every configuration, so that `swift run` (a debug build)
 // trains at nearly release speed. Validation happens above the kernels and stays on.
-let kernelFlags: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
+// `Tests/Torture/sanitize` wants Swift's own checks in the kernels too: overflow, bounds, exclusive access.
+let isChecked = Context.environment["TAPESTRY_CHECKED"] != nil
+let kernelMode = isChecked ? "-O" : "-Ounchecked"
+let kernelFlags: [SwiftSetting] = [.unsafeFlags([kernelMode])]
+// `Tests/Torture/fuzz` asks for its program, and for instrumented readers, which it may look into. Kernels read no
+// files: they stay as they are.
+let isFuzzing = Context.environment["TAPESTRY_FUZZ"] != nil
+let fuzzerFlags = isFuzzing ? ["-sanitize=fuzzer,address", "-enable-testing"] : []
 // Exclusive access is checked by the compiler; asking again at run time would cost a small op several per cent.
-let engineFlags: [SwiftSetting] = [.unsafeFlags(["-O", "-enforce-exclusivity=unchecked"])]
+let engineFlags: [SwiftSetting] = [
+    .unsafeFlags(["-O", "-enforce-exclusivity=\(isChecked ? "checked" : "unchecked")"] + fuzzerFlags)
+]
 
 #if arch(x86_64)
     let wideKernels: [Target] = [
         .target(
             name: "KernelsAVX2", dependencies: ["Kernels"],
-            swiftSettings: [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3"])]),
+            swiftSettings: [.unsafeFlags([kernelMode, "-Xcc", "-march=x86-64-v3"])]),
         .target(
             name: "KernelsAVX512", dependencies: ["Kernels"],
             swiftSettings: [
                 .unsafeFlags([
-                    "-Ounchecked", "-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512",
+                    kernelMode, "-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512",
                 ])
             ]),
     ]
@@ -32,14 +41,25 @@ let engineFlags: [SwiftSetting] = [.unsafeFlags(["-O", "-enforce-exclusivity=unc
 let kernelModules: [Target.Dependency] =
     ["Kernels", "KernelsBaseline", "CPUFeatures"] + wideKernels.map { .byName(name: $0.name) }
 
-// Fuzzing needs another linker: only `Tests/Torture/fuzz` builds its program.
+// It depends on every module that a script may import. The fuzzer needs its readers without their program.
+let notebookModules: [Target.Dependency] = [
+    "ExampleSupport", "Tapestry", "nn", "optim", "data", "training", "vision", "plot",
+]
+let notebook: Target =
+    isFuzzing
+    ? .target(
+        name: "notebook", dependencies: notebookModules, path: "Examples/notebook", exclude: ["main.swift"],
+        swiftSettings: engineFlags)
+    : .executableTarget(
+        name: "notebook", dependencies: notebookModules, path: "Examples/notebook", swiftSettings: engineFlags)
 let fuzzers: [Target] =
-    Context.environment["TAPESTRY_FUZZ"] == nil
+    !isFuzzing
     ? []
     : [
         .executableTarget(
-            name: "fuzz", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
-            path: "Tests/Torture/Fuzzers", swiftSettings: [.unsafeFlags(["-parse-as-library"])])
+            name: "fuzz", dependencies: notebookModules + ["notebook", "CZlib"],
+            path: "Tests/Torture/Fuzzers", swiftSettings: engineFlags + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
     ]
 
 let package = Package(
@@ -48,8 +68,7 @@ let package = Package(
     products: [
         .library(name: "Tapestry", targets: ["Tapestry", "nn", "optim", "data", "training", "vision", "plot"]),
         .executable(name: "mnist-cnn", targets: ["mnist-cnn"]),
-        .executable(name: "notebook", targets: ["notebook"]),
-    ],
+    ] + (isFuzzing ? [] : [.executable(name: "notebook", targets: ["notebook"])]),
     targets: [
         .target(name: "CPUFeatures"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -64,15 +83,13 @@ let package = Package(
             name: "vision", dependencies: ["Tapestry", "nn", "data", "CZlib"],
             resources: [.copy("Resources/mnist"), .copy("Resources/images")], swiftSettings: engineFlags),
         .target(name: "plot", dependencies: ["Tapestry"], swiftSettings: engineFlags),
-        .target(name: "ExampleSupport", dependencies: ["Tapestry", "nn", "data", "vision"], path: "Examples/Support"),
+        .target(
+            name: "ExampleSupport", dependencies: ["Tapestry", "nn", "data", "vision"], path: "Examples/Support",
+            swiftSettings: isFuzzing ? engineFlags : []),
         .executableTarget(
             name: "mnist-cnn", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/mnist-cnn"),
-        // It depends on every module that a script may import.
-        .executableTarget(
-            name: "notebook",
-            dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "training", "vision", "plot"],
-            path: "Examples/notebook", swiftSettings: engineFlags),
+        notebook,
         .executableTarget(
             name: "cifar10-lenet5", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim", "data", "vision"],
             path: "Examples/cifar10-lenet5"),
@@ -107,7 +124,8 @@ let package = Package(
             name: "KillWhileSaving", dependencies: ["ExampleSupport", "Tapestry", "nn", "optim"],
             path: "Tests/KillWhileSaving"),
         .executableTarget(
-            name: "torture", dependencies: ["ExampleSupport", "Tapestry", "Kernels", "nn", "optim", "data", "vision"],
+            name: "torture",
+            dependencies: ["ExampleSupport", "Tapestry", "Kernels", "nn", "optim", "data", "training", "vision"],
             path: "Tests/Torture/Program", swiftSettings: engineFlags),
         // What tests of several modules share.
         .target(name: "TestSupport", dependencies: ["Tapestry", "CZlib"], path: "Tests/Support"),

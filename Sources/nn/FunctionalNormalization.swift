@@ -44,7 +44,7 @@ extension F {
             "rmsNorm: shape \(x.shape) does not end with \(normalizedShape)", SourceSite(file, line))
         let dims = Array(x.rank - normalizedShape.count..<x.rank)
         let epsilon = eps ?? (x.dtype == .float64 ? Double.ulpOfOne : Double(Float.ulpOfOne))
-        let y = x * (x.square().mean(dims: dims, keepdim: true) + epsilon).rsqrt()
+        let y = overRootMeanSquare(x, dims, epsilon)
         return weight.map { y * $0 } ?? y
     }
 
@@ -102,7 +102,17 @@ extension F {
     }
 
     private static func standardized(_ x: Tensor, _ dims: [Int], _ eps: Double) -> Tensor {
-        let centred = x - x.mean(dims: dims, keepdim: true)
-        return centred * (centred.square().mean(dims: dims, keepdim: true) + eps).rsqrt()
+        overRootMeanSquare(x - x.mean(dims: dims, keepdim: true), dims, eps)
+    }
+
+    /// x / √(mean(x²) + ε). Squares need not be within the dtype's range.
+    private static func overRootMeanSquare(_ x: Tensor, _ dims: [Int], _ eps: Double) -> Tensor {
+        let squares = x.square().mean(dims: dims, keepdim: true)
+        if squares.detach().isAllFinite { return x * (squares + eps).rsqrt() }
+        // A power of two is taken out of groups whose squares are not finite, which leaves numbers so large that ε does
+        // not count.
+        let one = Tensor.ones([], dtype: x.dtype)
+        let part = x / Tensor.where(squares.detach().isFinite(), one, x.binades(dims) * 0x1p-32)
+        return part * (part.square().mean(dims: dims, keepdim: true) + eps).rsqrt()
     }
 }

@@ -51,6 +51,7 @@ func killAndLoad(kills: Int, seed: UInt64) throws -> Bool {
         print("  " + text.padding(toLength: 44, withPad: " ", startingAt: 0) + "\(count)".leftPadded(to: 8))
     }
     for finding in findings { print(finding) }
+    print("kills: \(kill), of them \(hits) within a save, \(loaded) checkpoints loaded, \(findings.count) findings")
     return findings.isEmpty
 }
 

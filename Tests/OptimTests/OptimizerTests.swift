@@ -17,6 +17,20 @@ import optim
         for (a, b) in zip(found, expected) { #expect(abs(a - b) < 1e-12, sourceLocation: sourceLocation) }
     }
 
+    /// Their squares are beyond Float; their norm is not.
+    @Test(arguments: [1e30, 1, 1e-42] as [Float]) func gradientsOfAnySizeAreClippedTogether(_ scale: Float) {
+        let parameters = [3, 1].map { Tensor.zeros([$0], dtype: .float32) }
+        parameters[0].grad = Tensor([2 * scale, -4 * scale, 0])
+        parameters[1].grad = Tensor([4 * scale])
+        let norm = optim.clipGradNorm(parameters, maxNorm: 0.5).item() as Double
+        #expect(abs(norm - 6 * Double(scale)) <= 1e-6 * norm)
+        let factor = norm > 0.5 ? 0.5 / norm : 1
+        for (found, whole) in zip(parameters.flatMap { $0.grad!.array(Float.self) }, [2, -4, 0, 4] as [Double]) {
+            let expected = whole * Double(scale) * factor
+            #expect(abs(Double(found) - expected) <= 1e-5 * abs(expected))
+        }
+    }
+
     @Test func sgd() {
         expect(run { optim.SGD($0, lr: 0.1) }, [0.7, -1.4, 1.8])
         expect(

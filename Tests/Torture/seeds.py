@@ -15,6 +15,14 @@ idx = struct.pack(">4I", 0x803, 2, 28, 28) + bytes(range(256)) * 6 + bytes(32)
 put("idx", "plain", idx)
 put("idx", "gzip", gzip.compress(idx, mtime=0))
 put("idx", "gzip-members", gzip.compress(idx[:100], mtime=0) + gzip.compress(idx[100:], mtime=0))
+idx_labels = struct.pack(">2I", 0x801, 2) + b"\x03\x09"
+put("idx", "labels", idx_labels)
+put("idx", "small", struct.pack(">4I", 0x803, 4, 2, 3) + bytes(24))
+put("gzip", "labels", gzip.compress(idx_labels, mtime=0))
+put("gzip", "stored", gzip.compress(idx_labels * 9, 0, mtime=0))
+put("gzip", "named", b"\x1f\x8b\x08\x1c" + bytes(6) + b"\x02\x00ab" + b"name\0comment\0" + zlib.compress(idx_labels)[2:-4] + struct.pack("<2I", zlib.crc32(idx_labels), len(idx_labels)))
+put("gzip", "plain", b"plain bytes")
+put("cifar", "labels", bytes([0, 9, 19, 99]))
 put("cifar", "two", b"".join(bytes([label]) + bytes(3072) for label in (3, 9)))
 
 # tar
@@ -53,7 +61,8 @@ def png(colour, depth, interlaced):
 for colour, depths in ((0, (1, 2, 4, 8, 16)), (2, (8, 16)), (3, (1, 2, 4, 8)), (4, (8, 16)), (6, (8, 16))):
     for depth in depths:
         for interlaced in (False, True):
-            put("png", f"{colour}-{depth}-{interlaced}", png(colour, depth, interlaced))
+            put("png", f"inside-{colour}-{depth}-{interlaced}", bytes([4, 4, (1, 2, 4, 8, 16).index(depth), (0, 2, 3, 4, 6).index(colour), interlaced, 6 if colour == 3 else 0, 0, 0]) + bytes(300))
+        put("png", f"{colour}-{depth}-{interlaced}", png(colour, depth, interlaced))
 
 # PNM
 put("pnm", "p1", b"P1\n# comment\n3 2\n1 0 1\n0 1 0\n")
@@ -151,6 +160,7 @@ for name, value in contents.items():
         archive.writestr("model/byteorder", b"little")
         archive.writestr("model/data/0", floats(6))
         archive.writestr("model/version", b"3\n")
+    put("pickle", name, text.getvalue())
     put("torch", name, buffer.getvalue())
 
 # tables
@@ -159,7 +169,42 @@ put("csv", "bare", b"1,2,3\r\n4,5,6\r\n")
 put("csv", "quoted", b'"label","a ""b"""\n"1","2"\n')
 put("csv", "semicolons", b"0.5;-1;3\n0;;9")
 
+# events: step, number, time, how many numbers of a histogram, these, the tag
+put("events", "scalar", struct.pack(">qddQ", 3, 0.5, 1.7e9, 0) + b"loss/train")
+put("events", "histogram", struct.pack(">qddQ4d", -1, 1e300, 0.0, 4, 1, 2, 2.5, float("nan")) + "größe".encode())
+
+# scripts in cells, and what they print
+put("cells", "script", b"""#!/usr/bin/env swift
+import Tapestry
+// %% [markdown] First
+// # Title
+// Some *text*, `code`, $x^2$ and [a link](https://example.org).
+//
+// - one
+//   1. two
+// > quoted
+//
+// | a | b |
+// |:--|--:|
+// | 1 | `|` |
+//
+// ```swift
+// let x = 1
+// ```
+// ---
+// %% Code
+let x = "a \\(1 + (2)) b" // comment /* no */
+/* nested /* comment */ */ let y = #"raw \\#(x)"# + \"\"\"
+  long
+  \"\"\"
+@main func f(_ n: Int) -> Double { 0x1p-3 + 1e5 }
+""")
+put("cells", "plain", b"print(1)\n")
+put("cells", "output", b"a\x1e7 1\nb\x1e7 2\n\x1b[31mred\x1b[0m 10%\r20%\r\n[figure: 1.svg]\n\x1e7")
+
 # command lines
+put("arguments", "notebook", b"a.swift\0--html\0out\0--\0--epochs\0002")
+put("arguments", "training", b"--batch-size\00050\0--threads\0002\0--save\0a\0--quick\0--seed=1")
 put("arguments", "usual", b"--epochs\0003\0--lr\0000.1\0--json")
 put("arguments", "equals", b"--epochs=3\0--lr=1e-3")
 put("arguments", "near", b"--epoch\0003")

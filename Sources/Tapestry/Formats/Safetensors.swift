@@ -154,15 +154,3 @@ extension DType {
         }
     }
 }
-
-extension StoredElement {
-    /// The dtypes of safetensors headers that Tapestry reads.
-    static let safetensors: [String: StoredElement] = [
-        "BOOL": .init(kind: .bool, size: 1), "U8": .init(kind: .unsigned, size: 1),
-        "I8": .init(kind: .signed, size: 1), "I16": .init(kind: .signed, size: 2),
-        "U16": .init(kind: .unsigned, size: 2), "I32": .init(kind: .signed, size: 4),
-        "U32": .init(kind: .unsigned, size: 4), "I64": .init(kind: .signed, size: 8),
-        "F16": .init(kind: .float, size: 2), "BF16": .init(kind: .bfloat, size: 2),
-        "F32": .init(kind: .float, size: 4), "F64": .init(kind: .float, size: 8),
-    ]
-}

@@ -90,6 +90,24 @@ struct StoredElement: Equatable {
     }
 }
 
+extension StoredElement {
+    /// The element types of safetensors headers and of PyTorch's storages, by their names there.
+    private static let named: [(safetensors: String, torch: String?, element: StoredElement)] = [
+        ("BOOL", "BoolStorage", .init(kind: .bool, size: 1)), ("U8", "ByteStorage", .init(kind: .unsigned, size: 1)),
+        ("I8", "CharStorage", .init(kind: .signed, size: 1)), ("I16", "ShortStorage", .init(kind: .signed, size: 2)),
+        ("U16", nil, .init(kind: .unsigned, size: 2)), ("I32", "IntStorage", .init(kind: .signed, size: 4)),
+        ("U32", nil, .init(kind: .unsigned, size: 4)), ("I64", "LongStorage", .init(kind: .signed, size: 8)),
+        ("F16", "HalfStorage", .init(kind: .float, size: 2)),
+        ("BF16", "BFloat16Storage", .init(kind: .bfloat, size: 2)),
+        ("F32", "FloatStorage", .init(kind: .float, size: 4)), ("F64", "DoubleStorage", .init(kind: .float, size: 8)),
+    ]
+    /// Those of safetensors headers.
+    static let safetensors = Dictionary(uniqueKeysWithValues: named.map { ($0.safetensors, $0.element) })
+    /// Those of the storages in pickles.
+    static let torchStorages = Dictionary(
+        uniqueKeysWithValues: named.compactMap { type in type.torch.map { ($0, type.element) } })
+}
+
 /// The number that the bits of an IEEE half stand for. By hand: `Float16` is not there on every Mac.
 private func floatFromHalf(_ bits: UInt16) -> Float {
     let (exponent, fraction) = (UInt32(bits >> 10) & 0x1f, UInt32(bits) & 0x3ff)

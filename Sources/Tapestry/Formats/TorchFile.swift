@@ -149,14 +149,3 @@ struct TorchStorage {
         return last < count && layout.count / 64 <= max(count, 1 << 20) ? layout : nil
     }
 }
-
-extension StoredElement {
-    /// Element types by the storages' names in pickles.
-    static let torchStorages: [String: StoredElement] = [
-        "BoolStorage": .init(kind: .bool, size: 1), "ByteStorage": .init(kind: .unsigned, size: 1),
-        "CharStorage": .init(kind: .signed, size: 1), "ShortStorage": .init(kind: .signed, size: 2),
-        "IntStorage": .init(kind: .signed, size: 4), "LongStorage": .init(kind: .signed, size: 8),
-        "HalfStorage": .init(kind: .float, size: 2), "BFloat16Storage": .init(kind: .bfloat, size: 2),
-        "FloatStorage": .init(kind: .float, size: 4), "DoubleStorage": .init(kind: .float, size: 8),
-    ]
-}

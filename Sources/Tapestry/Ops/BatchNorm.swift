@@ -103,7 +103,19 @@ extension Tensor {
         let count = x.shape[1] == 0 ? x.shape[0] : x.count / x.shape[1]
         require(count > 1, "batchNorm: one value per channel in training, shape \(x.shape)", site)
         let primitive = BatchNorm(eps: eps, hasWeight: weight != nil, hasBias: bias != nil)
-        let (y, kept) = record(keeping: primitive, [x] + [weight, bias].compactMap { $0 }, at: site)
+        let parameters = [weight, bias].compactMap { $0 }
+        var (y, kept) = record(keeping: primitive, [x] + parameters, at: site)
+        if !kept[1].isAllFinite {
+            // Squares beyond the type's range: a power of two is taken out of such channels, which leaves numbers so
+            // large that ε does not count.
+            let others = [0] + Array(2..<x.rank)
+            let channels = x.shape.indices.map { $0 == 1 ? x.shape[1] : 1 }
+            let large = kept[1].isFinite().logicalNot().reshape(channels)
+            let scale = Tensor.where(large, x.binades(others) * 0x1p-32, .number(1, x.dtype))
+            (y, kept) = record(keeping: primitive, [x / scale] + parameters, at: site)
+            let factor = scale.reshape([-1])
+            kept = [kept[0] * factor, kept[1] * factor * factor]
+        }
         noGrad {
             if let runningMean { runningMean.copy_(runningMean * (1 - momentum) + kept[0] * momentum) }
             if let runningVar {

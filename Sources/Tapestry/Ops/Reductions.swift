@@ -92,7 +92,7 @@ extension Tensor {
     }
 
     /// This shape without `dims`.
-    private func dropping(_ dims: [Int], _ y: Tensor, _ keepdim: Bool, _ site: SourceSite?) -> Tensor {
+    func dropping(_ dims: [Int], _ y: Tensor, _ keepdim: Bool, _ site: SourceSite?) -> Tensor {
         if keepdim || dims.isEmpty { return y }
         return Reshape(shape: shape.indices.filter { !dims.contains($0) }.map { shape[$0] })(y, at: site)
     }

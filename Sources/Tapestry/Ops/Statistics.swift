@@ -79,15 +79,83 @@ private func scanned(_ x: Tensor, _ dim: Int, _ reverse: Bool, _ combine: (Doubl
     return y
 }
 
-/// √v with gradient 0 where v is 0: the square root in standard deviations and norms.
-struct RootOfSquares: Primitive {
-    var saves: Saves { .output }
-    func forward(_ x: [Tensor]) -> Tensor { elementwise(.sqrt, x[0]) }
+/// (Σ|x|^p)^(1/p) over dimensions (sorted), each kept with length 1; p is not 0. dx = dy · sign(x) · (|x| / y)^(p−1), for
+/// p = 2 dy · x / y; 0 where x or y is 0.
+struct VectorNorm: Primitive {
+    let p: Double
+    let dims: [Int]
+    var saves: Saves { [.input0, .output] }
+
+    func forward(_ x: [Tensor]) -> Tensor {
+        let total = powerSum(x[0])
+        if p < 0 || total.isPowerSumExact { return root(total) }
+        // Powers beyond the type's range: a power of two is taken out first.
+        let scale = x[0].binades(dims)
+        return root(powerSum(x[0] / scale)) * scale
+    }
+    private func powerSum(_ x: Tensor) -> Tensor { reduced(.sum, p == 2 ? x * x : x.abs().pow(p), dims) }
+    private func root(_ x: Tensor) -> Tensor { p == 2 ? elementwise(.sqrt, x) : x.pow(1 / p) }
+
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
-        let y = saved.y
+        var (x, y) = (saved.x, saved.y)
+        if y.hasDenormals {
+            // Such a norm has few digits: that of larger numbers has all of them and the same gradient.
+            x = x / x.binades(dims)
+            y = VectorNorm(p: p, dims: dims)(x, at: nil)
+        }
         let isZero = y.detach().eq(0)
-        let safe = Tensor.where(isZero, .number(1, y.dtype), y)
-        return [Tensor.where(isZero, .number(0, y.dtype), dy / (safe * 2))]
+        let dy = Tensor.where(isZero, .number(0, y.dtype), dy)
+        // The quotient comes first: neither 1 / y nor dy · x need be within range.
+        let ratio = x / Tensor.where(isZero, .number(1, y.dtype), y)
+        if p == 2 { return [dy * ratio] }
+        let isNone = ratio.detach().eq(0)
+        let slope = Tensor.where(isNone, .number(1, y.dtype), ratio).abs().pow(p - 1) * ratio.detach().sign()
+        return [dy * Tensor.where(isNone, .number(0, y.dtype), slope)]
+    }
+}
+
+extension Tensor {
+    /// Whether sums of squares, or of other powers, are neither infinite nor so small that terms below the smallest
+    /// normal number, which lose digits, could count among 2²⁶ of them.
+    fileprivate var isPowerSumExact: Bool {
+        switch dtype {
+        case .float64: withElements(as: Double.self) { $0.allSatisfy { $0 >= 0x1p-960 && $0 < .infinity } }
+        default: withElements(as: Float.self) { $0.allSatisfy { $0 >= 0x1p-100 && $0 < .infinity } }
+        }
+    }
+
+    /// Whether an element is below the smallest normal number, but not 0.
+    fileprivate var hasDenormals: Bool {
+        switch dtype {
+        case .float64: withElements(as: Double.self) { $0.contains(where: \.isSubnormal) }
+        default: withElements(as: Float.self) { $0.contains(where: \.isSubnormal) }
+        }
+    }
+
+    /// Whether no element is infinite or NaN; floating point only.
+    package var isAllFinite: Bool {
+        switch dtype {
+        case .float64: withElements(as: Double.self) { $0.allSatisfy(\.isFinite) }
+        default: withElements(as: Float.self) { $0.allSatisfy(\.isFinite) }
+        }
+    }
+
+    /// For each group of elements over `dims` (kept with length 1) the power of two that the largest of them is once or
+    /// nearly twice, to divide by without rounding; 1 if all are zero or one is infinite or NaN. Off the tape.
+    package func binades(_ dims: [Int]) -> Tensor {
+        noGrad {
+            guard count > 0 else { return Tensor.ones(shape.enumerated().map { dims.contains($0) ? 1 : $1 }, dtype: dtype) }
+            let scale = detach().abs().amax(dims: dims, keepdim: true).contiguous()
+            func round<T: TensorElement & BinaryFloatingPoint>(_: T.Type) {
+                scale.withElements(as: T.self) { values in
+                    for index in values.indices {
+                        values[index] = values[index].isFinite && values[index] > 0 ? values[index].binade : 1
+                    }
+                }
+            }
+            if dtype == .float64 { round(Double.self) } else { round(Float.self) }
+            return scale
+        }
     }
 }
 
@@ -126,20 +194,26 @@ extension Tensor {
         line: UInt = #line
     ) -> Tensor {
         let axes = normalized(dims, "variance", SourceSite(file, line))
-        let count = axes.reduce(1) { $0 * shape[$1] }
-        // Taken off twice: far from zero the first mean is rounded, and a plain square would show by how much.
-        let nearly = self - detach().mean(dims: axes, keepdim: true, file: file, line: line)
-        let centred = nearly - nearly.mean(dims: axes, keepdim: true, file: file, line: line)
-        return (centred * centred).sum(dims: axes, keepdim: keepdim) / Swift.max(0, Double(count) - correction)
+        let centred = centred(axes, file: file, line: line)
+        return (centred * centred).sum(dims: axes, keepdim: keepdim) / degreesOfFreedom(axes, correction)
     }
-    /// Standard deviation: the root of the variance, with gradient 0 where it is 0. Mirrors `torch.std`.
+    /// Standard deviation: √(Σ(x − mean)² / max(0, n − correction)), with gradient 0 where it is 0. Squares need not be
+    /// within the dtype's range. Mirrors `torch.std`.
     public func std(
         dims: [Int]? = nil, correction: Double = 1, keepdim: Bool = false, file: StaticString = #fileID,
         line: UInt = #line
     ) -> Tensor {
-        RootOfSquares()(
-            variance(dims: dims, correction: correction, keepdim: keepdim, file: file, line: line),
-            at: SourceSite(file, line))
+        let axes = normalized(dims, "std", SourceSite(file, line))
+        return centred(axes, file: file, line: line).norm(dims: axes, keepdim: keepdim, file: file, line: line)
+            / degreesOfFreedom(axes, correction).squareRoot()
+    }
+    /// x − mean, taken off twice: far from zero the first mean is rounded, and a plain square would show by how much.
+    private func centred(_ axes: [Int], file: StaticString, line: UInt) -> Tensor {
+        let nearly = self - detach().mean(dims: axes, keepdim: true, file: file, line: line)
+        return nearly - nearly.mean(dims: axes, keepdim: true, file: file, line: line)
+    }
+    private func degreesOfFreedom(_ axes: [Int], _ correction: Double) -> Double {
+        Swift.max(0, Double(axes.reduce(1) { $0 * shape[$1] }) - correction)
     }
 
     /// ln Σ e^x over dimensions, stable for any input. Mirrors `torch.logsumexp`.
@@ -156,28 +230,19 @@ extension Tensor {
     }
 
     /// The p-norm `(Σ|x|^p)^(1/p)` over all or some dimensions; ±∞ for the extremes, 0 counts. The gradient at the zero
-    /// vector is 0. Mirrors `torch.norm` and `torch.linalg.vector_norm`.
+    /// vector is 0. For p > 0 the powers need not be within the dtype's range, the norm itself does: a vector of 1e30 or
+    /// of denormal numbers has its norm (torch's is infinite or 0). Mirrors `torch.norm` and `torch.linalg.vector_norm`.
     public func norm(
         p: Double = 2, dims: [Int]? = nil, keepdim: Bool = false, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         let site = SourceSite(file, line)
         let axes = normalized(dims, "norm", site)
         switch p {
-        case 2: return RootOfSquares()((self * self).sum(dims: axes, keepdim: keepdim), at: site)
         case 1: return abs().sum(dims: axes, keepdim: keepdim)
         case 0: return ne(0).to(dtype).sum(dims: axes, keepdim: keepdim)
         case .infinity: return abs().amax(dims: axes, keepdim: keepdim)
         case -.infinity: return abs().amin(dims: axes, keepdim: keepdim)
-        default:
-            // Zeros have gradient 0, though |x|^(p−1) may be infinite there.
-            let zero = detach().eq(0)
-            let powers = Tensor.where(
-                zero, .number(p < 0 ? .double(.infinity) : 0, dtype),
-                Tensor.where(zero, .number(1, dtype), self).abs().pow(p))
-            let total = powers.sum(dims: axes, keepdim: keepdim)
-            let empty = total.detach().eq(0)
-            let root = Tensor.where(empty, .number(1, dtype), total).pow(1 / p)
-            return Tensor.where(empty, .number(0, dtype), root)
+        default: return dropping(axes, VectorNorm(p: p, dims: axes)(real, at: site), keepdim, site)
         }
     }
 

@@ -20,9 +20,20 @@ private let folder: String = {
 /// Reads one input; anything but a return or a `FileError` ends the program, which is a finding.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    do {
-        try parser.read(UnsafeRawBufferPointer(start: bytes, count: count), folder)
-    } catch is FileError {
-    } catch { fatalError("\(parser.name) threw something that is no FileError: \(error)") }
+    expectFileError { try parser.read(Array(UnsafeBufferPointer(start: bytes, count: count)), folder) }
     return 0
+}
+
+/// With FUZZ_SEEDS, puts the inputs that the library itself makes into that folder.
+@_cdecl("LLVMFuzzerInitialize")
+public func initialize(_ count: UnsafeMutableRawPointer?, _ arguments: UnsafeMutableRawPointer?) -> CInt {
+    if let seeds = ProcessInfo.processInfo.environment["FUZZ_SEEDS"] {
+        do { try parser.seed(seeds) } catch { fatalError("no seeds: \(error)") }
+    }
+    return 0
+}
+
+/// Runs what may end by a `FileError`, by no other error.
+func expectFileError(_ body: () throws -> Void) {
+    do { try body() } catch is FileError {} catch { fatalError("\(parser.name) threw what is no FileError: \(error)") }
 }

@@ -34,17 +34,25 @@ let commands = [
         flags: [.init("--rounds", "N", "inferences a thread (default 200)"), help],
         run: { ThreadStress.run(rounds: try $0.int("--rounds", 1...Int.max) ?? 200) }),
     Command(
-        name: "faults", summary: "full disks, read-only folders, files replaced while read, NaN in the data",
+        name: "faults", summary: "full disks, read-only folders, files replaced while read, NaN, signals, clocks",
         flags: [
             .init("--rounds", "N", "reads of a file that is replaced (default 300)"),
             .init("--save", "FILE", "save a checkpoint"),
             .init("--limit", "N", "with --save: files may have N bytes"), .init("--nan", nil, "meet a NaN: ends by a trap"),
-            help,
+            .init("--clock", "LIBRARY", "try a clock that this library (of Tests/Torture/clock.c) turns back"),
+            .init("--clock-run", "FOLDER", "train, and tell how long it took"),
+            .init("--train", "FILE", "train until a signal comes"), help,
         ],
         run: { arguments in
             if arguments.has("--nan") { FaultStress.meetNotANumber() }
+            if let path = arguments.string("--train") { try FaultStress.trainUntilSignalled(path) }
+            if let folder = arguments.string("--clock-run") {
+                try FaultStress.trainByTheClock(folder)
+                return true
+            }
             guard let path = arguments.string("--save") else {
-                return try FaultStress.run(rounds: try arguments.int("--rounds", 1...Int.max) ?? 300)
+                return try FaultStress.run(
+                    rounds: try arguments.int("--rounds", 1...Int.max) ?? 300, clock: arguments.string("--clock"))
             }
             if let limit = try arguments.int("--limit", 1...Int.max) {
                 signal(SIGXFSZ, SIG_IGN)  // then writing fails as on a full disk

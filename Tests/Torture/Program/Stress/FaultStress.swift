@@ -1,13 +1,16 @@
 // What the system and other programs do to files while we use them, and NaN in the data.
+import ExampleSupport
 import Foundation
 import Tapestry
 import data
 import nn
 import optim
+import training
 import vision
 
 enum FaultStress {
-    static func run(rounds: Int) throws -> Bool {
+    /// - Parameter clock: a library that turns the wall clock back, to be loaded before a program's others.
+    static func run(rounds: Int, clock: String?) throws -> Bool {
         let checks = Checks("faults")
         let folder = FileManager.default.temporaryDirectory.appending(path: "tapestry-faults-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -18,6 +21,12 @@ enum FaultStress {
         try cutShortWhileRead(folder, checks)
         try notANumber(checks)
         try samplesThatThrow(checks)
+        for number in [SIGINT, SIGTERM] { try signalled(number, folder, checks) }
+        if let clock {
+            try clockTurnedBack(clock, folder, checks)
+        } else {
+            checks.note("clock turned back: not tried (--clock LIBRARY)")
+        }
         return checks.conclude()
     }
 
@@ -163,6 +172,101 @@ enum FaultStress {
                     "with \(workers) workers a sample that throws gives \(error) after \(seen)")
             }
         }
+    }
+}
+
+// MARK: Signals and clocks
+
+extension FaultStress {
+    /// A training run as the examples have it: its weights are saved when a signal comes.
+    static func trainUntilSignalled(_ path: String) throws {
+        let words = ["--save", path, "--threads", "1"]
+        let flags = TrainingOptions.flags(epochs: 1, batchSize: 8, learningRate: 0.1)
+        let options = try TrainingOptions(try Arguments(words, flags: flags), epochs: 1, batchSize: 8, learningRate: 0.1)
+        try options.begin()
+        let model = nn.Linear(64, 64)
+        let optimizer = optim.SGD(model.parameters(), lr: 0.01)
+        let x = Tensor.randn([8, 64])
+        for step in 0... {
+            let loss = model(x).square().mean()
+            optimizer.zeroGrad()
+            loss.backward()
+            optimizer.step()
+            if step == 100 { FileHandle.standardOutput.write(Data("training\n".utf8)) }
+            try options.endIfInterrupted(model)
+        }
+    }
+
+    /// The step at work is finished, the weights are saved, the status tells the signal.
+    private static func signalled(_ number: Int32, _ folder: String, _ checks: Checks) throws {
+        let path = "\(folder)/signalled-\(number)"
+        let (child, output, errors) = (Process(), Pipe(), Pipe())
+        child.executableURL = Bundle.main.executableURL
+        child.arguments = ["faults", "--train", path]
+        (child.standardOutput, child.standardError) = (output, errors)
+        try child.run()
+        _ = output.fileHandleForReading.availableData  // training has begun
+        kill(child.processIdentifier, number)
+        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        child.waitUntilExit()
+        checks.expect(
+            child.terminationReason == .exit && child.terminationStatus == 128 + number
+                && text.contains("Stopped by a signal"),
+            "signal \(number) in training: status \(child.terminationStatus), said: \(text)")
+        let weights = try? loadSafetensors(from: path)
+        checks.expect(
+            weights?["weight"]?.shape == [64, 64] && weights?["weight"]?.isFinite().all().item() == 1,
+            "signal \(number) in training: the weights are not saved")
+        checks.note("signal \(number) in training: status \(child.terminationStatus), weights saved")
+    }
+
+    /// What is told of times by a run that prints progress, writes events and figures and saves a checkpoint.
+    static func trainByTheClock(_ folder: String) throws {
+        let wall = (0..<5).map { _ in Date() }
+        let model = nn.Linear(4, 2)
+        let trainer = Trainer(model, optimizer: optim.SGD(model.parameters(), lr: 0.1), loss: nn.CrossEntropyLoss())
+        try trainer.fit(
+            Tensor.randn([512, 4]), Tensor.randint(2, [512]), batchSize: 4, epochs: 3,
+            callbacks: [TensorBoard(folder), CSVLogger("\(folder)/log.csv"), BestCheckpoint("\(folder)/best", monitor: "loss")])
+        var progress = Progress(epoch: 1, epochs: 1, steps: 50)
+        for step in 1...50 { progress.update(step: step, items: step, loss: 0, accuracy: 0) }
+        print(zip(wall, wall.dropFirst()).allSatisfy { $0 > $1 } ? "back" : "forth", progress.seconds)
+    }
+
+    /// Every reading of the wall clock is an hour before the last one. Durations are measured by another clock: none is
+    /// negative or an hour long; all steps are in the event file, the log and the checkpoint.
+    private static func clockTurnedBack(_ library: String, _ folder: String, _ checks: Checks) throws {
+        let runs = "\(folder)/runs"
+        let result = try Child.run(["faults", "--clock-run", runs], environment: ["LD_PRELOAD": library])
+        let said = result.output.split(whereSeparator: \.isWhitespace)
+        checks.expect(
+            result.hasSucceeded && said.first == "back", "clock turned back: status \(result.status), said: \(result.errors)")
+        // `Epoch 3/3  loss 0.6931  0.1 s` and `… 1234 images/s  0 s left`
+        let epochs = result.errors.split(separator: "\n").filter { $0.hasPrefix("Epoch ") }
+        let durations = epochs.compactMap { $0.firstMatch(of: #/\ \ ([-0-9.]+)\ s(\ left)?$/#).flatMap { Double($0.1) } }
+        checks.expect(
+            durations.count == 4 && durations.allSatisfy { $0 >= 0 && $0 < 600 }
+                && said.last.flatMap { Double($0) }.map { $0 >= 0 && $0 < 600 } == true,
+            "clock turned back: durations are \(durations) and \(said) by\n\(result.errors)")
+        let log = (try? String(contentsOfFile: "\(runs)/log.csv", encoding: .utf8))?.split(separator: "\n").count
+        checks.expect(log == 4, "clock turned back: the log has \(log ?? 0) lines, not 4")
+        checks.expect(try SafetensorsFile("\(runs)/best").entries.count == 2, "clock turned back: no checkpoint")
+        let events = try FileManager.default.contentsOfDirectory(atPath: runs).filter { $0.contains("tfevents") }
+        let steps = try events.map { try eventSteps(Array(Data(contentsOf: URL(fileURLWithPath: "\(runs)/\($0)")))) }
+        checks.expect(steps == [[0, 1, 2]], "clock turned back: the event file has steps \(steps)")
+        checks.note("clock turned back by an hour at every reading: durations \(durations) s, all steps written")
+    }
+
+    /// The steps of an event file's scalars: field 2 of each event but the first, written behind the time's nine bytes
+    /// and left out by nobody.
+    private static func eventSteps(_ bytes: [UInt8]) -> [Int] {
+        var (steps, position) = ([Int](), 0)
+        while position + 12 < bytes.count {
+            let length = Int(bytes[position]) + Int(bytes[position + 1]) << 8
+            if bytes[position + 12 + 9] == 0x10 { steps.append(Int(bytes[position + 12 + 10])) }
+            position += 16 + length
+        }
+        return steps
     }
 }
 

@@ -1,6 +1,7 @@
 // One model used by many threads at once, and more threads than cores.
 import Foundation
 import Tapestry
+import data
 import nn
 
 enum ThreadStress {
@@ -9,6 +10,7 @@ enum ThreadStress {
         inference(rounds, checks)
         gradients(rounds, checks)
         manyThreads(checks)
+        droppedLoaders(rounds, checks)
         return checks.conclude()
     }
 
@@ -96,6 +98,44 @@ enum ThreadStress {
             checks.expect(trained(threads) == expected, "training with \(threads) threads gives other weights than with 1")
         }
         checks.note("training with 1, 2, 3, 8 and 16 threads on \(ProcessInfo.processInfo.activeProcessorCount) cores: the same bits")
+    }
+}
+
+extension ThreadStress {
+    /// Samples that take a moment, some of them longer than others.
+    private struct Slow: Dataset {
+        let count = 64
+        func sample(_ index: Int) -> (input: Tensor, target: Tensor) {
+            usleep(UInt32(index % 5 * 100))
+            return (Tensor.full([8], index), Tensor(index))
+        }
+    }
+
+    /// Loaders are dropped whatever their workers are at: before the first batch, between batches, while batches are
+    /// made. Every batch that came out is right, and the threads end.
+    private static func droppedLoaders(_ rounds: Int, _ checks: Checks) {
+        func threads() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"))?.count ?? 0 }
+        let generator = Tapestry.Generator(seed: 6)
+        let before = threads()
+        var (wrong, taken) = (0, 0)
+        for round in 0..<rounds {
+            var batches = data.DataLoader(Slow(), batchSize: 4, numWorkers: 1 + round % 8).batches()
+            let wanted = Int(generator.uniform() * 18)
+            var number = 0
+            while number < wanted, let (inputs, targets) = try? batches.next() {
+                let expected = (number * 4..<number * 4 + 4).map { $0 }
+                if targets.array(Int.self) != expected || inputs.sum(dim: 1).array(Int.self) != expected.map({ 8 * $0 }) {
+                    wrong += 1
+                }
+                number += 1
+            }
+            taken += number
+            usleep(UInt32(generator.uniform() * 2000))
+        }
+        for _ in 0..<500 where threads() > before { usleep(10_000) }
+        checks.expect(wrong == 0, "\(wrong) batches of loaders that were dropped later are wrong")
+        checks.expect(threads() <= before + 2, "\(threads() - before) threads are left of \(rounds) dropped loaders")
+        checks.note("\(rounds) loaders with 1 to 8 workers dropped at any time, after \(taken) batches in all: all threads end")
     }
 }
 
