@@ -37,3 +37,17 @@ public func initialize(_ count: UnsafeMutableRawPointer?, _ arguments: UnsafeMut
 func expectFileError(_ body: () throws -> Void) {
     do { try body() } catch is FileError {} catch { fatalError("\(parser.name) threw what is no FileError: \(error)") }
 }
+
+/// SwiftPM gives each program an entry of its own name; libFuzzer's takes over from here.
+@_cdecl("fuzz_main")
+public func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
+    var (count, arguments) = (count, arguments)
+    return runDriver(&count, &arguments, testOneInput)
+}
+
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+) -> CInt

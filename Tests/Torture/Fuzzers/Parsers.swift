@@ -43,9 +43,10 @@ struct Parser: Sendable {
     private static let gzip = Parser(name: "gzip") { bytes, folder in
         let path = try file(bytes, folder)
         let reader = try GzipReader(path)
-        let whole = try reader.read(1 << 20)
+        let limit = 1 << 14
+        let whole = try reader.read(limit)
         guard whole.count <= reader.largestContent else { fatalError("more than the file can hold") }
-        if whole.count < 1 << 20 {
+        if whole.count < limit {
             let reader = try GzipReader(path)
             var pieces: [UInt8] = []
             while case let piece = try reader.read(1 + pieces.count / 2), !piece.isEmpty { pieces += piece }
