@@ -9,17 +9,21 @@ public enum Interrupt {
     // Safe: written once, by `install`, before any signal is handled.
     nonisolated(unsafe) private static var sources: [any DispatchSourceSignal] = []
 
-    /// Starts noting signals; a second one ends the program at once.
+    /// Starts noting signals; a second one ends the program at once. Returns when none can be missed any more.
     public static func install() {
+        let registration = DispatchGroup()
         for number in [SIGINT, SIGTERM] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 if received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
             }
+            registration.enter()
+            source.setRegistrationHandler { registration.leave() }
             source.resume()
             sources.append(source)
         }
+        registration.wait()
     }
 
     /// Whether a signal has come.
