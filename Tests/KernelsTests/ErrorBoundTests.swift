@@ -70,6 +70,45 @@ import Testing
         }
     }
 
+    /// Two units in the last place of the exact result, also where that is denormal.
+    @Test(arguments: floatTables.indices) func exponentialsAndLogarithms(_ index: Int) {
+        var generator = SeededGenerator(9)
+        let exponents = (0..<20_000).map { _ in Float.random(in: -103...88.7, using: &generator) }
+        let positives = exponents.map { Foundation.exp($0) }.filter { $0 > 0 } + [1 - 0x1p-24, 1, 1 + 0x1p-23, .leastNonzeroMagnitude]
+        for (op, x, exact) in [
+            (UnaryOp.exp, exponents, { Foundation.exp($0) }), (.log, positives, { Foundation.log($0) }),
+        ] as [(UnaryOp, [Float], (Double) -> Double)] {
+            var y = [Float](repeating: .nan, count: x.count)
+            floatTables[index].unary(op, x.count, x, 1, &y, 1)
+            let worst = zip(x, y).map { abs(Double($1) - exact(Double($0))) / Double(Float(exact(Double($0))).ulp) }.max()!
+            #expect(worst <= 2, "\(floatTables[index].name), \(op): \(worst) units in the last place")
+        }
+    }
+
+    /// The bound that `Tensor.softmax` derives: along rows and along columns.
+    @Test(arguments: floatTables.indices, [1, 7, 33, 1001]) func softmaxes(_ index: Int, _ count: Int) {
+        var generator = SeededGenerator(10)
+        let columns = 5
+        for range: ClosedRange<Float> in [-1...1, -40...40] {
+            let x = (0..<count * columns).map { _ in Float.random(in: range, using: &generator) }
+            for isRows in [true, false] {
+                var y = [Float](repeating: .nan, count: x.count)
+                floatTables[index].softmax(false, isRows ? columns : 1, count, isRows ? 1 : columns, x, &y)
+                for line in 0..<columns {
+                    let places = (0..<count).map { isRows ? line * count + $0 : $0 * columns + line }
+                    let values = places.map { Double(x[$0]) }
+                    let (low, high) = (values.min()!, values.max()!)
+                    let total = values.reduce(0) { $0 + Foundation.exp($1 - high) }
+                    let bound = (2 * (high - low) + Double(count) + 10) * 0x1p-24
+                    for (place, value) in zip(places, values) {
+                        let exact = Foundation.exp(value - high) / total
+                        #expect(abs(Double(y[place]) - exact) <= bound * exact, "\(floatTables[index].name), \(count) elements")
+                    }
+                }
+            }
+        }
+    }
+
     static let convolutions: [ConvolutionShape] = [
         .init(batch: 2, inChannels: 3, height: 12, width: 13, outChannels: 8, kernelHeight: 5, kernelWidth: 5, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
         .init(batch: 1, inChannels: 64, height: 7, width: 9, outChannels: 48, kernelHeight: 3, kernelWidth: 3, strideHeight: 2, strideWidth: 2, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),

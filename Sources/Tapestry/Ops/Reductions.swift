@@ -98,6 +98,9 @@ extension Tensor {
     }
 
     /// Sum over all elements, or over `dims`. Integers and bools sum as int64. Mirrors `torch.sum`.
+    ///
+    /// A float32 sum of n elements is off by at most `γₖ · Σ|x|` with k = min(n, 4096) + 1 and γₖ = k·u / (1 − k·u),
+    /// u = 2⁻²⁴, on every instruction set: blocks of 4096 are added in float64. (Higham, Accuracy and Stability, 2002.)
     public func sum(
         dims: [Int]? = nil, keepdim: Bool = false, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
