@@ -21,6 +21,9 @@ struct Highlighter {
     private let characters: [Character]
     private var position = 0
     private var parts: [Part] = []
+    /// Interpolations around the place, and how many are taken for code: each takes some of the stack.
+    private var depth = 0
+    private static let mostDepth = 50
 
     private init(_ code: String) { characters = Array(code) }
 
@@ -47,8 +50,10 @@ struct Highlighter {
         return true
     }
     private mutating func emit(_ kind: Kind, _ count: Int) {
-        let text = String(characters[position..<min(characters.count, position + count)])
-        position += count
+        // Code may end inside what it has begun.
+        let end = min(characters.count, position + count)
+        let text = String(characters[position..<end])
+        position = end
         guard !text.isEmpty else { return }
         if parts.last?.kind == kind { parts[parts.count - 1].text += text } else { parts.append(Part(kind, text)) }
     }
@@ -148,9 +153,11 @@ struct Highlighter {
             if sees(quote + marks) { return emit(.string, quote.count + hashes) }
             // A string that nobody has closed ends with its line.
             if character.isNewline, !isLong { return }
-            if sees("\\" + marks + "(") {
+            if depth < Highlighter.mostDepth, sees("\\" + marks + "(") {
                 emit(.string, 2 + hashes)
+                depth += 1
                 code(isInterpolation: true)
+                depth -= 1
                 emit(.string, 1)
             } else if character == "\\", hashes == 0 {
                 emit(.string, 2)

@@ -10,6 +10,8 @@ private let pieces = [
     "#\"\\(no) \\#(yes)\"#",
     "\"never closed\nlet b = 1", "/* never closed", "`class`.default + 0x1F_p-3 + 1.5e-3...2",
     "@MainActor #if os(Linux)\n\\", "",
+    // Found by fuzzing: code that ends inside an interpolation, or behind a backslash.
+    "\"a \\(0 + (2", "\"a \\(\"b \\(c\nd", "\"a \\", "\"\"\" \\(1e5 }\n", String(repeating: "\"\\(", count: 20_000),
     "日本 = \"🙂\"\r\nlet c",
 ]
 
