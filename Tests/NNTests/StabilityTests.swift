@@ -99,13 +99,13 @@ import Testing
         y.backward()
         // 1/p is rounded, which a logarithm of the sum magnifies; a denormal result is as good as its digits allow.
         let tolerance = reference.p == 2 ? 1e-15 : 5e-14
-        #expect(abs(y.item() - reference.y) <= max(tolerance * reference.y, 5e-324), "\(reference)")
+        #expect(abs(y.item() - reference.y) <= max(tolerance * reference.y, smallest), "\(reference)")
         for (slope, exact) in zip(x.grad!.array(Double.self), reference.gradient) {
             #expect(abs(slope - exact) <= tolerance * abs(exact), "gradient of \(reference): \(slope), not \(exact)")
         }
     }
 
-    @Test(arguments: [1e-42, 1e-30, 1e-20, 1, 1e18, 1e30, 2e37] as [Float], [2.0, 3, 1.5]) func floatNorms(_ scale: Float, _ p: Double) {
+    @Test(arguments: [700 * .leastNonzeroMagnitude, 1e-30, 1e-20, 1, 1e18, 1e30, 2e37] as [Float], [2.0, 3, 1.5]) func floatNorms(_ scale: Float, _ p: Double) {
         let row = [3, -4, 12, 0].map { $0 * scale }
         let exact = row.map { Double(abs($0)) }
         let length = pow(exact.reduce(0) { $0 + pow($1, p) }, 1 / p)
@@ -140,7 +140,7 @@ import Testing
         for (value, exact) in zip(second, [16.0 / 125e20, -12 / 125e20]) { #expect(abs(value - exact) <= 1e-14 * abs(exact)) }
     }
 
-    @Test(arguments: [1e-42, 1e-30, 1, 1e30] as [Float]) func deviations(_ scale: Float) {
+    @Test(arguments: [700 * .leastNonzeroMagnitude, 1e-30, 1, 1e30] as [Float]) func deviations(_ scale: Float) {
         let row = [1, -1, 1, 2].map { $0 * scale }
         let exact = row.map { Double($0) }
         let mean = exact.reduce(0, +) / 4
@@ -201,6 +201,9 @@ struct NormReference: CustomStringConvertible {
     var description: String { "the \(p)-norm of \(x)" }
 }
 
+/// The smallest Double above 0.
+private let smallest = Double.leastNonzeroMagnitude
+
 /// Vectors whose powers overflow, underflow or are denormal.
 let normReferences: [NormReference] = [
     .init(
@@ -231,13 +234,13 @@ let normReferences: [NormReference] = [
         x: [1e-170, 2e-170, -2e-170], p: 1.5, y: 3.5387186276812525e-170,
         gradient: [0.5315902219056544, 0.7517821014438996, -0.7517821014438996]),
     .init(
-        x: [5e-324, -1e-323, 1.5e-323], p: 2, y: 2e-323,
+        x: [smallest, -2 * smallest, 3 * smallest], p: 2, y: 4 * smallest,
         gradient: [0.2672612419124244, -0.5345224838248488, 0.8017837257372732]),
     .init(
-        x: [5e-324, -1e-323, 1.5e-323], p: 3, y: 1.5e-323,
+        x: [smallest, -2 * smallest, 3 * smallest], p: 3, y: 3 * smallest,
         gradient: [0.09172020135818408, -0.3668808054327363, 0.8254818122236567]),
     .init(
-        x: [5e-324, -1e-323, 1.5e-323], p: 1.5, y: 2e-323,
+        x: [smallest, -2 * smallest, 3 * smallest], p: 1.5, y: 4 * smallest,
         gradient: [0.4803129995498851, -0.6792651581475498, 0.8319265187562083]),
     .init(
         x: [1e308, -1e308], p: 2, y: 1.4142135623730951e308,

@@ -160,10 +160,10 @@ struct Parser: Sendable {
     /// Words end with zero bytes, as in the system's own command lines.
     private static let words = Parser(name: "arguments") { bytes, _ in
         let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-        let flags = TrainingOptions.flags(epochs: 2, batchSize: 50, learningRate: 1e-3)
+        let defaults = TrainingOptions.Defaults(epochs: 2, batchSize: 50, learningRate: 1e-3)
         do {
-            let arguments = try Arguments(words, flags: flags)
-            _ = try TrainingOptions(arguments, epochs: 2, batchSize: 50, learningRate: 1e-3)
+            let arguments = try Arguments(words, flags: TrainingOptions.flags(defaults))
+            _ = try TrainingOptions(arguments, defaults)
             _ = try arguments.choice("--save", of: ["a", "b"])
         } catch is Arguments.UsageError {}
         try notebookWords(words)

@@ -185,8 +185,8 @@ extension FaultStress {
     /// A training run as the examples have it: its weights are saved when a signal comes.
     static func trainUntilSignalled(_ path: String) throws {
         let words = ["--save", path, "--threads", "1"]
-        let flags = TrainingOptions.flags(epochs: 1, batchSize: 8, learningRate: 0.1)
-        let options = try TrainingOptions(try Arguments(words, flags: flags), epochs: 1, batchSize: 8, learningRate: 0.1)
+        let defaults = TrainingOptions.Defaults(epochs: 1, batchSize: 8, learningRate: 0.1)
+        let options = try TrainingOptions(try Arguments(words, flags: TrainingOptions.flags(defaults)), defaults)
         try options.begin()
         let model = nn.Linear(64, 64)
         let optimizer = optim.SGD(model.parameters(), lr: 0.01)
@@ -233,7 +233,7 @@ extension FaultStress {
             Tensor.randn([512, 4]), Tensor.randint(2, [512]), batchSize: 4, epochs: 3,
             callbacks: [TensorBoard(folder), CSVLogger("\(folder)/log.csv"), BestCheckpoint("\(folder)/best", monitor: "loss")])
         var progress = Progress(epoch: 1, epochs: 1, steps: 50)
-        for step in 1...50 { progress.update(step: step, items: step, loss: 0, accuracy: 0) }
+        for step in 1...50 { progress.update(step: step, items: step, "loss 0") }
         print(zip(wall, wall.dropFirst()).allSatisfy { $0 > $1 } ? "back" : "forth", progress.seconds)
     }
 
