@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""The lessons' recipes on all of MNIST in PyTorch, to lay beside `swift run 01-pytorch-mnist-cnn --data DIR` and so on.
+
+  recipes.py 01|02|03|05 DIR [--seed N] [--epochs N]
+
+DIR holds the four MNIST files as .gz. Prints the accuracy on the 10,000 test images after each pass.
+"""
+import argparse
+import gzip
+
+import numpy
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def images(folder, name):
+    def file(kind, offset):
+        return numpy.frombuffer(gzip.open(f"{folder}/{name}-{kind}-ubyte.gz").read(), numpy.uint8, offset=offset)
+
+    pixels = torch.tensor(file("images-idx3", 16).reshape(-1, 1, 28, 28).astype(numpy.float32)) / 255
+    return pixels, torch.tensor(file("labels-idx1", 8).astype(numpy.int64))
+
+
+def convolutions():
+    return [nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+
+
+def lesson01():
+    return nn.Sequential(*convolutions(), nn.Linear(32 * 49, 10))
+
+
+def lesson05():
+    return nn.Sequential(*convolutions(), nn.Linear(32 * 49, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+def lesson02():
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Dropout(0.25), nn.Linear(64 * 196, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
+    for name, parameter in model.named_parameters():
+        nn.init.zeros_(parameter) if name.endswith("bias") else nn.init.xavier_uniform_(parameter)
+    return model
+
+
+def accuracy(forward, x, y):
+    with torch.no_grad():
+        return sum((forward(a).argmax(1) == b).sum().item() for a, b in zip(x.split(500), y.split(500))) / len(y)
+
+
+def train(model, optimizer, training, test, batch, epochs):
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*training), batch_size=batch, shuffle=True)
+    for epoch in range(epochs):
+        model.train()
+        total = 0.0
+        for x, y in loader:
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(y)
+        found = accuracy(model.eval(), *test)
+        print(f"epoch {epoch + 1}: loss {total / len(training[1]):.4f}, test accuracy {found * 100:.2f} %", flush=True)
+
+
+def lesson03(training, test, seed):
+    """Plain descent on arrays, from weights that suit each layer and from small ones."""
+    for name, spread in [("all learn", lambda n: (2 / n) ** 0.5), ("from small weights", lambda n: 0.01)]:
+        torch.manual_seed(0)
+        shapes = [(30, 1, 5, 5), (4320, 100), (100, 10)]
+        w = []
+        for shape, inputs, outputs in zip(shapes, (25, 4320, 100), (30, 100, 10)):
+            w += [torch.randn(shape) * spread(inputs), torch.zeros(outputs)]
+        for parameter in w:
+            parameter.requires_grad_()
+
+        def forward(x):
+            x = F.max_pool2d(F.relu(F.conv2d(x, w[0], w[1])), 2).flatten(1)
+            return F.relu(x @ w[2] + w[3]) @ w[4] + w[5]
+
+        torch.manual_seed(seed)
+        for _ in range(1000):
+            rows = torch.randint(0, len(training[1]), (100,))
+            loss = F.cross_entropy(forward(training[0][rows]), training[1][rows])
+            with torch.no_grad():
+                for parameter, gradient in zip(w, torch.autograd.grad(loss, w)):
+                    parameter -= 0.1 * gradient
+        print(f"{name}: test accuracy {accuracy(forward, *test) * 100:.2f} %", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lesson", choices=["01", "02", "03", "05"])
+    parser.add_argument("folder")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--epochs", type=int)
+    options = parser.parse_args()
+    training, test = images(options.folder, "train"), images(options.folder, "t10k")
+    seed = options.seed if options.seed is not None else {"02": 2, "03": 1}.get(options.lesson, 0)
+    torch.manual_seed(seed)
+    if options.lesson == "01":
+        model = lesson01()
+        train(model, torch.optim.Adam(model.parameters(), lr=1e-3), training, test, 50, options.epochs or 2)
+    elif options.lesson == "02":
+        model = lesson02()
+        kept = (training[0][5000:], training[1][5000:])
+        train(model, torch.optim.NAdam(model.parameters(), lr=1e-3, eps=1e-7), kept, test, 32, options.epochs or 10)
+    elif options.lesson == "03":
+        lesson03(training, test, seed)
+    else:
+        model = lesson05()
+        centred = [((x - 0.5) / 0.5, y) for x, y in (training, test)]
+        train(model, torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9), *centred, 128, options.epochs or 10)
+
+
+if __name__ == "__main__":
+    main()
