@@ -159,7 +159,7 @@ func nadamStep<I: ISA>(
 /// array is long.
 @inlinable @inline(__always)
 func forVectors<I: ISA>(_: I.Type, _ count: Int, _ body: (Int, Int) -> Void) {
-    Parallel.forRanges(of: count, size: 16_384, work: count) { _, range in
+    Parallel.forRanges(of: count, size: 16_384, work: count / 4) { _, range in
         var index = range.lowerBound
         while index &+ I.width <= range.upperBound {
             body(index, I.width)
