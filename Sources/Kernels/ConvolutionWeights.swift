@@ -283,16 +283,27 @@ func gatherWeights<I: ISA>(
     _: I.Type, _ plan: WeightPlan, _ s: ConvolutionShape, _ partials: Int, _ partialSize: Int,
     _ sums: UnsafeMutableRawPointer, _ dw: UnsafeMutableRawPointer
 ) {
-    let from = sums.assumingMemoryBound(to: I.Scalar.self)
-    let to = dw.assumingMemoryBound(to: I.Scalar.self)
-    Parallel.forEach(chunks: s.outChannels, work: s.outChannels * s.filterSize * (partials + 2)) { _, channel in
-        let (group, lane) = (channel / s.groupOut, channel % s.groupOut)
-        let block = from + (group * plan.blocks + lane / plan.lanes) * plan.sources * plan.lanes + lane % plan.lanes
-        let target = to + channel * s.filterSize
-        for source in 0..<s.filterSize {
-            var sum: I.Scalar = 0
-            for partial in 0..<partials { sum += block[partial &* partialSize &+ source &* plan.lanes] }
-            target[source] = sum
+    let size = I.scalarSize
+    let lanes = plan.lanes
+    let sourcesAtOnce = 64
+    let pieces = (s.filterSize + sourcesAtOnce - 1) / sourcesAtOnce
+    Parallel.forEach(chunks: s.groups * plan.blocks * pieces, work: partialSize * partials / 4) { _, chunk in
+        let (unit, piece) = (chunk / pieces, chunk % pieces)
+        let (group, block) = (unit / plan.blocks, unit % plan.blocks)
+        let source = piece * sourcesAtOnce
+        let sources = min(sourcesAtOnce, s.filterSize - source)
+        let mine = sums + (unit * plan.sources + source) * lanes * size
+        for vector in stride(from: 0, to: partials > 1 ? sources * lanes : 0, by: I.width) {
+            var total = I.load(mine, vector)
+            for partial in 1..<partials { total += I.load(mine, partial &* partialSize &+ vector) }
+            I.store(total, mine, vector)
+        }
+        let used = min(lanes, s.groupOut - block * lanes)
+        for lane in stride(from: 0, to: used, by: I.width) {
+            let channel = group * s.groupOut + block * lanes + lane
+            separate(
+                I.self, sources, min(I.width, used - lane), mine + lane * size, pixel: lanes,
+                dw + (channel * s.filterSize + source) * size, area: s.filterSize)
         }
     }
 }
