@@ -72,6 +72,7 @@ func correlate<I: ISA>(
     _: I.Type, _ s: ConvolutionShape, isBackward: Bool, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer,
     _ bias: UnsafeRawPointer?, _ relu: Bool, _ y: UnsafeMutableRawPointer
 ) {
+    if s.isPointwise { return pointwise(I.self, s, isBackward: isBackward, x, w, bias, relu, y) }
     let outChannels = isBackward ? s.groupIn : s.groupOut
     if 2 * outChannels > I.width * I.tileVectors / (I.hasManyRegisters ? 2 : 1) {
         let key = PlanKey(s, isBackward: isBackward, kind: ObjectIdentifier(I.self))

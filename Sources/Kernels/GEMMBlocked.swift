@@ -98,10 +98,15 @@ extension GEMM {
         BufferPool.withScratch(bytesA &+ bytesB &+ workers &* bytesWorker) { scratch in
             let packedA = scratch
             let packedB = scratch + bytesA
-            if plan.packsA {
-                let panels = ceilDivide(g.m, tileRows)
-                Parallel.forRanges(of: countA &* panels, size: 8, work: countA &* g.m &* g.k) { _, range in
-                    for index in range {
+            // Both in one loop, since to wake another thread takes longer than many a packing.
+            let panels = plan.packsA ? ceilDivide(g.m, tileRows) : 0
+            let groups = plan.packsB ? ceilDivide(g.n, groupColumns) : 0
+            let panelsAtOnce = 8
+            let chunksA = ceilDivide(countA &* panels, panelsAtOnce)
+            let packed = (plan.packsA ? countA &* g.m &* g.k : 0) &+ (plan.packsB ? countB &* g.n &* g.k : 0)
+            Parallel.forEach(chunks: chunksA &+ countB &* groups, work: packed) { _, chunk in
+                if chunk < chunksA {
+                    for index in chunk &* panelsAtOnce..<min(countA &* panels, (chunk &+ 1) &* panelsAtOnce) {
                         let (batch, panel) = (index / panels, index % panels)
                         let row = panel &* tileRows
                         packA(
@@ -109,20 +114,14 @@ extension GEMM {
                             g.a + (batch &* g.aBatch &+ row &* g.aRow) &* size, aRow: g.aRow, aColumn: g.aColumn,
                             into: packedA + (batch &* g.m &+ row) &* g.k &* size, panelLength: g.k)
                     }
-                }
-            }
-            if plan.packsB {
-                let groups = ceilDivide(g.n, groupColumns)
-                Parallel.forRanges(of: countB &* groups, size: 1, work: countB &* g.n &* g.k) { _, range in
-                    for index in range {
-                        let (batch, group) = (index / groups, index % groups)
-                        let column = group &* groupColumns
-                        packB(
-                            k: g.k, columns: min(groupColumns, g.n &- column),
-                            g.b + (batch &* g.bBatch &+ column &* g.bColumn) &* size, bRow: g.bRow,
-                            bColumn: g.bColumn, into: packedB + (batch &* paddedN &+ column) &* g.k &* size,
-                            panelLength: g.k)
-                    }
+                } else {
+                    let (batch, group) = ((chunk &- chunksA) / groups, (chunk &- chunksA) % groups)
+                    let column = group &* groupColumns
+                    packB(
+                        k: g.k, columns: min(groupColumns, g.n &- column),
+                        g.b + (batch &* g.bBatch &+ column &* g.bColumn) &* size, bRow: g.bRow,
+                        bColumn: g.bColumn, into: packedB + (batch &* paddedN &+ column) &* g.k &* size,
+                        panelLength: g.k)
                 }
             }
             Parallel.forRanges(of: items, size: itemsPerChunk, work: total, workers: workers) { worker, range in
@@ -199,12 +198,14 @@ extension GEMM {
                         k: depth, a: panelA, b: panelB, bStride: strideB,
                         c: c + (row &* g.cRow &+ column) &* size, cRow: g.cRow,
                         accumulate: g.accumulate || start > 0,
-                        bias: start > 0 ? nil : g.columnBias.map { $0 + column &* size })
+                        bias: start > 0 ? nil : g.columnBias.map { $0 + column &* size },
+                        rowBias: start > 0 ? nil : g.rowBias.map { $0 + row &* size },
+                        relu: g.relu && start &+ depth == g.k)
                     if isWhole {
                         tile(rows: height, vectors: vectors, t)
                     } else {
                         let edge = t
-                        (t.c, t.cRow, t.accumulate, t.bias) = (scratch, tileColumns, false, nil)
+                        (t.c, t.cRow, t.accumulate, t.bias, t.rowBias, t.relu) = (scratch, tileColumns, false, nil, nil, false)
                         tile(rows: height, vectors: vectors, t)
                         copyOut(rows: height, columns: width, tile: scratch, edge)
                     }

@@ -44,9 +44,10 @@ public enum Parallel {
     /// Calls `body(worker, chunk)` for every chunk in `0..<chunks`, each exactly once, in any order.
     ///
     /// `worker` is in `0..<workers` and no two calls with one worker run at the same time: use it for scratch memory, and
-    /// give the number that there is room for as `workers`, since another thread may change `threads` in between. `work` is the estimated cost of the whole loop in nanoseconds on one core; small loops run on the
-    /// calling thread. A loop started while another one is running (from a loop's body or from another thread of
-    /// the program) runs on its calling thread too.
+    /// give the number that there is room for as `workers`, since another thread may change `threads` in between. `work` is
+    /// the estimated cost of the whole loop in nanoseconds on one core; small loops run on the calling thread. A loop
+    /// started while another one is running (from a loop's body or from another thread of the program) runs on its calling
+    /// thread too.
     public static func forEach(
         chunks: Int, work: Int, workers most: Int = .max, _ body: (_ worker: Int, _ chunk: Int) -> Void
     ) {

@@ -151,7 +151,8 @@ import Testing
             shape(2, 17, 7, 5, 23, 3, 3, pad: same), shape(2, 33, 5, 6, 67, 3, 3, pad: same),
             shape(13, 37, 3, 4, 40, 3, 3, pad: same), shape(1, 130, 4, 4, 9, 3, 3, pad: same),
             // Pointwise, also where the planes of the channels crowd the caches.
-            shape(2, 24, 9, 7, 31, 1, 1), shape(2, 10, 16, 16, 48, 1, 1), shape(3, 19, 8, 8, 20, 1, 1, stride: (2, 2)),
+            shape(2, 24, 12, 13, 31, 1, 1), shape(2, 10, 16, 16, 48, 1, 1), shape(1, 300, 13, 11, 7, 1, 1), shape(9, 20, 7, 6, 31, 1, 1),
+            shape(3, 19, 8, 8, 20, 1, 1, stride: (2, 2)),
             // Strides, dilation, uneven padding, in each axis its own.
             shape(2, 3, 23, 21, 24, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
             shape(2, 20, 11, 13, 18, 3, 3, stride: (2, 2), pad: same), shape(1, 5, 12, 9, 7, 3, 2, stride: (2, 3)),

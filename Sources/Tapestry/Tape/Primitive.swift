@@ -21,7 +21,6 @@ public protocol Primitive: Sendable {
 extension Primitive {
     public var saves: Saves { .nothing }
 
-
     public var name: String { String(describing: Self.self) }
 
     /// Applies the op and records it: the one way from an op's public function to the tape.
