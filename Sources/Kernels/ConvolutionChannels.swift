@@ -68,15 +68,15 @@
         var (phases, lastPhases): ([PixelPhase], [PixelPhase]) = ([], [])
         for (row, column) in c.phases {
             let phase = PixelPhase(
-                I.self, c, row: row, column: column, images: atOnce, planeSize: planeSize, imageIn: imageIn, imageOut: imageOut,
-                weights: count)
+                I.self, c, row: row, column: column, images: atOnce, planeSize: planeSize, imageIn: imageIn,
+                imageOut: imageOut, weights: count)
             phases.append(phase)
             lastPhases.append(
                 imagesLast == atOnce
                     ? phase
                     : PixelPhase(
-                        I.self, c, row: row, column: column, images: imagesLast, planeSize: planeSize, imageIn: imageIn, imageOut: imageOut,
-                        weights: count))
+                        I.self, c, row: row, column: column, images: imagesLast, planeSize: planeSize, imageIn: imageIn,
+                        imageOut: imageOut, weights: count))
             count += lanes * c.inChannels * phase.elements.count
         }
         (self.phases, self.lastPhases, weightCount) = (phases, lastPhases, count)
@@ -135,8 +135,8 @@
                 for phase in image + imagesAtOnce <= c.images ? phases : lastPhases {
                     compute(
                         phase, range, source, packed + (group * weightCount + phase.weights) * size,
-                        strips + worker * stripBytes, bias == nil ? nil : UnsafeRawPointer(shifts + group * lanes * size),
-                        relu, output)
+                        strips + worker * stripBytes,
+                        bias == nil ? nil : UnsafeRawPointer(shifts + group * lanes * size), relu, output)
                 }
             }
         }
@@ -283,7 +283,8 @@ extension ISA {
 
     /// The register tile, R pixels × V vectors of channels, for every R pixels.
     @inlinable @inline(never)
-    func compute<I: ISA, let R: Int, let V: Int>(_: I.Type, _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type) {
+    func compute<I: ISA, let R: Int, let V: Int>(_: I.Type, _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type)
+    {
         let end = terms + 2 &* termCount
         var start = 0
         while start < count {

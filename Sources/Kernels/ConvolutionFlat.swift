@@ -229,7 +229,8 @@ func fillPlanes<I: ISA>(
 @inlinable @inline(never)
 func flatBlock<I: ISA, let R: Int, let V: Int>(
     _: I.Type, _ rowsType: InlineArray<R, Void>.Type, _ vectorsType: InlineArray<V, Void>.Type, _ c: Correlation,
-    _ layout: FlatLayout, _ phase: FlatPhase, _ planes: UnsafeRawPointer, _ weights: UnsafeRawPointer, _ sums: UnsafeMutableRawPointer,
+    _ layout: FlatLayout, _ phase: FlatPhase, _ planes: UnsafeRawPointer, _ weights: UnsafeRawPointer,
+    _ sums: UnsafeMutableRawPointer,
     _ sumStride: Int, _ y: UnsafeMutableRawPointer, _ used: Int, _ bias: UnsafeRawPointer?, _ relu: Bool
 ) {
     let size = I.scalarSize
@@ -251,8 +252,8 @@ func flatBlock<I: ISA, let R: Int, let V: Int>(
                 // What remains of a row of tiles is shared evenly: four vectors are 2 + 2, not 3 + 1.
                 if rest >= V, rest != V &+ 1 || V < 3 {
                     flatTile(
-                        I.self, rowsType, vectorsType, depth, taps, offsets, x + at, layout.planeSize, w, sums + at, sumStride,
-                        first)
+                        I.self, rowsType, vectorsType, depth, taps, offsets, x + at, layout.planeSize, w, sums + at,
+                        sumStride, first)
                     vector &+= V
                 } else if rest >= 2 {
                     flatTile(

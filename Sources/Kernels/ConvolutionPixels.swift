@@ -38,7 +38,9 @@
     @usableFromInline let pixels: Range<Int>
     /// Where its terms begin, and how many there are of each channel.
     @usableFromInline let terms, taps: Int
-    @inlinable init(pixels: Range<Int>, terms: Int, taps: Int) { (self.pixels, self.terms, self.taps) = (pixels, terms, taps) }
+    @inlinable init(pixels: Range<Int>, terms: Int, taps: Int) {
+        (self.pixels, self.terms, self.taps) = (pixels, terms, taps)
+    }
 }
 
 /// The pixels of a strip of rows, in every image of a unit, class by class.

@@ -221,7 +221,8 @@
         BufferPool.withScratch(weightBytes + threads * perWorker + 64) { scratch in
             pack(w, scratch)
             let own = scratch + (weightBytes + 63) / 64 * 64
-            Parallel.forEach(chunks: s.batch * s.groups, work: s.multiplications / 64, workers: threads) { worker, unit in
+            Parallel.forEach(chunks: s.batch * s.groups, work: s.multiplications / 64, workers: threads) {
+                worker, unit in
                 let memory = own + worker * perWorker
                 let planes = memory + jobBytes
                 planes.assumingMemoryBound(to: I.Scalar.self).update(repeating: 0, count: plane)

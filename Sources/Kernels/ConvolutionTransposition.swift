@@ -109,8 +109,8 @@ func turn<I: ISA>(
 /// The same for pixels that do not lie side by side, and for less than a vector of channels.
 @inlinable @inline(never)
 func turnScalars<I: ISA>(
-    _: I.Type, _ pixels: Range<Int>, _ channels: Int, _ lanes: Int, _ sums: UnsafeRawPointer, _ shift: I.V, _ relu: Bool,
-    _ outputs: UnsafePointer<Int>, _ y: UnsafeMutableRawPointer, _ area: Int
+    _: I.Type, _ pixels: Range<Int>, _ channels: Int, _ lanes: Int, _ sums: UnsafeRawPointer, _ shift: I.V,
+    _ relu: Bool, _ outputs: UnsafePointer<Int>, _ y: UnsafeMutableRawPointer, _ area: Int
 ) {
     let from = sums.assumingMemoryBound(to: I.Scalar.self)
     let to = y.assumingMemoryBound(to: I.Scalar.self)

@@ -12,7 +12,8 @@
 /// `dw`, and `dbias` (Σ dy) if wanted: the gradients of weight and bias, given that of the output.
 @inlinable @inline(never)
 func convolutionBackwardWeights<I: ISA, let T: Int, let V: Int>(
-    _: I.Type, _ sourcesType: InlineArray<T, Void>.Type, _ vectorsType: InlineArray<V, Void>.Type, _ s: ConvolutionShape,
+    _: I.Type, _ sourcesType: InlineArray<T, Void>.Type, _ vectorsType: InlineArray<V, Void>.Type,
+    _ s: ConvolutionShape,
     _ x: UnsafeRawPointer, _ dy: UnsafeRawPointer, _ dw: UnsafeMutableRawPointer, _ dbias: UnsafeMutableRawPointer?
 ) {
     if s.isEmpty || s.filterSize == 0 {
@@ -156,7 +157,8 @@ func backwardWeights<I: ISA, let T: Int, let V: Int>(
                             images
                             + (image * perImage + unit / plan.blocks * (plan.planesSize + plan.gradientSize)) * size
                         sumTiles(
-                            I.self, sourcesType, vectorsType, plan, s, offsets, range, planes, unit % plan.blocks, target)
+                            I.self, sourcesType, vectorsType, plan, s, offsets, range, planes, unit % plan.blocks,
+                            target)
                     }
                 }
             }
@@ -215,7 +217,8 @@ func transposeGradient<I: ISA>(
             // The last vector of channels overlaps the one before.
             let lane = min(start, max(0, used - I.width))
             interleave(
-                I.self, pixels, min(I.width, used), from + (first + lane) * pixels, area: pixels, tile + lane, pixel: lanes)
+                I.self, pixels, min(I.width, used), from + (first + lane) * pixels, area: pixels, tile + lane,
+                pixel: lanes)
         }
         for lane in 0..<used {
             sums[first + lane] += reduceRow(I.self, .sum, pixels, UnsafeRawPointer(from + (first + lane) * pixels))

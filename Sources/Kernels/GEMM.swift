@@ -53,7 +53,8 @@ public struct GEMMArguments {
         a: UnsafeRawPointer, aRow: Int, aColumn: Int, aBatch: Int = 0,
         b: UnsafeRawPointer, bRow: Int, bColumn: Int, bBatch: Int = 0,
         c: UnsafeMutableRawPointer, cRow: Int, cBatch: Int = 0,
-        accumulate: Bool = false, columnBias: UnsafeRawPointer? = nil, rowBias: UnsafeRawPointer? = nil, relu: Bool = false
+        accumulate: Bool = false, columnBias: UnsafeRawPointer? = nil, rowBias: UnsafeRawPointer? = nil,
+        relu: Bool = false
     ) {
         (self.batch, self.m, self.n, self.k) = (batch, m, n, k)
         (self.a, self.aRow, self.aColumn, self.aBatch) = (a, aRow, aColumn, aBatch)

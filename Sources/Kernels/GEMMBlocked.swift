@@ -205,7 +205,9 @@ extension GEMM {
                         tile(rows: height, vectors: vectors, t)
                     } else {
                         let edge = t
-                        (t.c, t.cRow, t.accumulate, t.bias, t.rowBias, t.relu) = (scratch, tileColumns, false, nil, nil, false)
+                        (t.c, t.cRow, t.accumulate, t.bias, t.rowBias, t.relu) = (
+                            scratch, tileColumns, false, nil, nil, false
+                        )
                         tile(rows: height, vectors: vectors, t)
                         copyOut(rows: height, columns: width, tile: scratch, edge)
                     }

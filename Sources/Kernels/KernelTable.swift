@@ -55,8 +55,8 @@ public final class KernelTable: Sendable {
 
     /// (shape, eps, x, weight, bias, mean, variance, y).
     public let batchNormForward:
-        @Sendable (BatchNormShape, Double, Pointer, Pointer?, Pointer?, MutablePointer, MutablePointer, MutablePointer) ->
-            Void
+        @Sendable (BatchNormShape, Double, Pointer, Pointer?, Pointer?, MutablePointer, MutablePointer, MutablePointer)
+            -> Void
     /// (shape, eps, dy, x, weight, mean, variance, dx, dweight, dbias).
     public let batchNormBackward:
         @Sendable (

@@ -103,7 +103,8 @@ func adamStep<I: ISA>(
     _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer, _ vMax: UnsafeMutableRawPointer?
 ) {
     let moments = Moments<I>(
-        lr: s.lr, beta1: s.beta1, beta2: s.beta2, weightDecay: s.weightDecay, decoupled: s.decoupled, maximize: s.maximize)
+        lr: s.lr, beta1: s.beta1, beta2: s.beta2, weightDecay: s.weightDecay, decoupled: s.decoupled,
+        maximize: s.maximize)
     let step = I.V(repeating: I.Scalar(-s.lr / s.correction1))
     let root = I.V(repeating: I.Scalar(1 / s.correction2.squareRoot()))
     let eps = I.V(repeating: I.Scalar(s.eps))
@@ -142,7 +143,8 @@ func nadamStep<I: ISA>(
     _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer
 ) {
     let moments = Moments<I>(
-        lr: s.lr, beta1: s.beta1, beta2: s.beta2, weightDecay: s.weightDecay, decoupled: s.decoupled, maximize: s.maximize)
+        lr: s.lr, beta1: s.beta1, beta2: s.beta2, weightDecay: s.weightDecay, decoupled: s.decoupled,
+        maximize: s.maximize)
     let correction = I.V(repeating: I.Scalar(1 / s.correction2))
     let eps = I.V(repeating: I.Scalar(s.eps))
     let gradientScale = I.V(repeating: I.Scalar(-s.gradientScale))

@@ -49,8 +49,8 @@ extension Pooling {
     @inlinable
     static func maxForward<let N: Int, let S: Int, let K: Int>(
         _ numbers: InlineArray<N, Void>.Type, _ stride: InlineArray<S, Void>.Type,
-        _ kernelWidth: InlineArray<K, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
-        _ winners: UnsafeMutableRawPointer?
+        _ kernelWidth: InlineArray<K, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer,
+        _ y: UnsafeMutableRawPointer, _ winners: UnsafeMutableRawPointer?
     ) {
         let rows = Rows(s)
         let bytesPlane = rows.bytes(s)
@@ -85,7 +85,8 @@ extension Pooling {
                         let to = y + (plane &* s.outputSize &+ row &* s.outWidth) &* I.scalarSize
                         let isNarrow = s.outWidth < I.width
                         maxRow(
-                            numbers, stride, kernelWidth, s, from + (taps.isEmpty ? 0 : first &* rows.stride) &* I.scalarSize,
+                            numbers, stride, kernelWidth, s,
+                            from + (taps.isEmpty ? 0 : first &* rows.stride) &* I.scalarSize,
                             rowStep: s.dilationHeight &* rows.stride, kernelRows: taps, firstTaps,
                             isNarrow ? outRow : to, winnerTaps + row &* s.outWidth &* I.scalarSize)
                         if isNarrow { to.copyMemory(from: outRow, byteCount: s.outWidth &* I.scalarSize) }
@@ -102,7 +103,8 @@ extension Pooling {
     /// runs over into the next.
     @inlinable @inline(never)
     static func maxRow<let N: Int, let S: Int, let K: Int>(
-        _: InlineArray<N, Void>.Type, _ stride: InlineArray<S, Void>.Type, _: InlineArray<K, Void>.Type, _ s: PoolingShape, _ x: UnsafeRawPointer,
+        _: InlineArray<N, Void>.Type, _ stride: InlineArray<S, Void>.Type, _: InlineArray<K, Void>.Type,
+        _ s: PoolingShape, _ x: UnsafeRawPointer,
         rowStep: Int, kernelRows: Range<Int>, _ firstTaps: UnsafeRawPointer, _ y: UnsafeMutableRawPointer,
         _ winnerTaps: UnsafeMutableRawPointer
     ) {

@@ -186,7 +186,9 @@ func argReduce<I: ISA>(
     _ indices: UnsafeMutablePointer<Int64>
 ) {
     let source = x.assumingMemoryBound(to: I.Scalar.self)
-    Parallel.forRanges(of: outer, size: Swift.max(1, 16_384 / Swift.max(1, length * inner)), work: outer * length * inner) {
+    Parallel.forRanges(
+        of: outer, size: Swift.max(1, 16_384 / Swift.max(1, length * inner)), work: outer * length * inner
+    ) {
         _, range in
         for row in range {
             for column in 0..<inner {

@@ -45,7 +45,9 @@ public final class Sequential: Module, ExpressibleByArrayLiteral {
             if let relu = unobserved(index) as? ReLU, let pool = next as? MaxPool2d {
                 x = relu(pool(x))
                 index += 2
-            } else if let convolution = unobserved(index) as? Conv2d, next is ReLU, !(unobserved(index + 2) is MaxPool2d) {
+            } else if let convolution = unobserved(index) as? Conv2d, next is ReLU,
+                !(unobserved(index + 2) is MaxPool2d)
+            {
                 x = convolution.forward(x, relu: true)
                 index += 2
             } else {

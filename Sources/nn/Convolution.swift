@@ -39,8 +39,8 @@ public final class Conv1d: Module {
     }
     public override var extraDescription: String {
         describe(
-            (inChannels, outChannels), kernel: Pair(kernelSize), stride: Pair(stride), padding, dilation: Pair(dilation),
-            groups: groups, bias, paddingMode
+            (inChannels, outChannels), kernel: Pair(kernelSize), stride: Pair(stride), padding,
+            dilation: Pair(dilation), groups: groups, bias, paddingMode
         ) { "(\($0.width),)" }
     }
 }
@@ -87,8 +87,8 @@ public final class Conv2d: Module {
     }
     public override var extraDescription: String {
         describe(
-            (inChannels, outChannels), kernel: kernelSize, stride: stride, padding, dilation: dilation, groups: groups, bias,
-            paddingMode)
+            (inChannels, outChannels), kernel: kernelSize, stride: stride, padding, dilation: dilation, groups: groups,
+            bias, paddingMode)
     }
 }
 

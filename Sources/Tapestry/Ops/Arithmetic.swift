@@ -167,7 +167,9 @@ extension Tensor {
     }
 
     /// `−self`. Mirrors `torch.neg`.
-    public func neg(file: StaticString = #fileID, line: UInt = #line) -> Tensor { Neg()(self, at: SourceSite(file, line)) }
+    public func neg(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        Neg()(self, at: SourceSite(file, line))
+    }
 
     /// `self` to the power of a number. Mirrors `torch.pow`.
     public func pow(_ exponent: some TensorElement, file: StaticString = #fileID, line: UInt = #line) -> Tensor {

@@ -11,7 +11,8 @@ struct Diagonal: Primitive {
         let others = layout.shape.indices.filter { $0 != rows && $0 != columns }
         let (down, right) = (layout.strides[rows], layout.strides[columns])
         return Layout(
-            shape: others.map { layout.shape[$0] } + [length], strides: others.map { layout.strides[$0] } + [down + right],
+            shape: others.map { layout.shape[$0] } + [length],
+            strides: others.map { layout.strides[$0] } + [down + right],
             offset: layout.offset + (length == 0 ? 0 : row * down + column * right))
     }
 
@@ -132,7 +133,8 @@ extension Tensor {
     public func `repeat`(_ repeats: [Int], file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         let site = SourceSite(file, line)
         require(
-            repeats.count >= rank && repeats.allSatisfy { $0 >= 0 }, "repeat: \(repeats) does not fit shape \(shape)", site)
+            repeats.count >= rank && repeats.allSatisfy { $0 >= 0 }, "repeat: \(repeats) does not fit shape \(shape)",
+            site)
         let padded = [Int](repeating: 1, count: repeats.count - rank) + shape
         var x = reshape(zip(repeats, padded).flatMap { [1, $1] }, file: file, line: line)
         x = x.expand(zip(repeats, padded).flatMap { [$0, $1] }, file: file, line: line)
@@ -231,7 +233,8 @@ extension Tensor {
                 continue
             }
             require(
-                mode == .replicate || (before < length && after < length) || (mode == .circular && before <= length && after <= length),
+                mode == .replicate || (before < length && after < length)
+                    || (mode == .circular && before <= length && after <= length),
                 "pad: \(mode.rawValue) padding (\(before), \(after)) is too large for length \(length)", site)
             x = x.pick(
                 axis,

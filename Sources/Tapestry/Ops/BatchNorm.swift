@@ -13,7 +13,9 @@ struct BatchNorm: KeepingPrimitive {
         let x = x[0].packed()
         defer { withExtendedLifetime((x, parameters)) {} }
         let y = Tensor(uninitialized: x.shape, x.dtype)
-        let (mean, variance) = (Tensor(uninitialized: [x.shape[1]], x.dtype), Tensor(uninitialized: [x.shape[1]], x.dtype))
+        let (mean, variance) = (
+            Tensor(uninitialized: [x.shape[1]], x.dtype), Tensor(uninitialized: [x.shape[1]], x.dtype)
+        )
         Engine.kernels(x.dtype).batchNormForward(
             BatchNormShape(x.shape), eps, x.pointer, hasWeight ? UnsafeRawPointer(parameters[0].pointer) : nil,
             hasBias ? UnsafeRawPointer(parameters[parameters.count - 1].pointer) : nil, mean.pointer, variance.pointer,
@@ -36,7 +38,9 @@ struct BatchNorm: KeepingPrimitive {
         let (x, dy, weight) = (x.packed(), dy.packed(), weight?.packed())
         defer { withExtendedLifetime((x, dy, weight)) {} }
         let dx = saved.needs(0) ? Tensor(uninitialized: x.shape, x.dtype) : nil
-        let (dweight, dbias) = (Tensor(uninitialized: [x.shape[1]], x.dtype), Tensor(uninitialized: [x.shape[1]], x.dtype))
+        let (dweight, dbias) = (
+            Tensor(uninitialized: [x.shape[1]], x.dtype), Tensor(uninitialized: [x.shape[1]], x.dtype)
+        )
         Engine.kernels(x.dtype).batchNormBackward(
             BatchNormShape(x.shape), eps, dy.pointer, x.pointer, weight.map { UnsafeRawPointer($0.pointer) },
             saved.kept(0).pointer, saved.kept(1).pointer, dx?.pointer, dweight.pointer, dbias.pointer)
@@ -96,8 +100,8 @@ extension Tensor {
         if x.rank == 2 {
             // Channels as rows: a kernel that walks along them reads memory in order.
             let y = batchNormTraining(
-                x.transpose(0, 1).unsqueeze(0), runningMean: runningMean, runningVar: runningVar, weight: weight, bias: bias,
-                momentum: momentum, eps: eps, file: file, line: line)
+                x.transpose(0, 1).unsqueeze(0), runningMean: runningMean, runningVar: runningVar, weight: weight,
+                bias: bias, momentum: momentum, eps: eps, file: file, line: line)
             return y.squeeze(0).transpose(0, 1)
         }
         let count = x.shape[1] == 0 ? x.shape[0] : x.count / x.shape[1]

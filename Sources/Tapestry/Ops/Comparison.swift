@@ -57,7 +57,9 @@ extension Tensor {
     public func ge(_ number: some TensorElement) -> Tensor { compare(.ge, number.scalar) }
 
     /// Both non-zero, as bool. Mirrors `torch.logical_and`.
-    public func logicalAnd(_ other: Tensor) -> Tensor { elementwise(.mul, detach().to(.bool), other.detach().to(.bool)) }
+    public func logicalAnd(_ other: Tensor) -> Tensor {
+        elementwise(.mul, detach().to(.bool), other.detach().to(.bool))
+    }
     /// Either non-zero, as bool. Mirrors `torch.logical_or`.
     public func logicalOr(_ other: Tensor) -> Tensor { elementwise(.add, detach().to(.bool), other.detach().to(.bool)) }
 

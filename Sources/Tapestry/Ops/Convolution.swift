@@ -91,7 +91,8 @@ private func weightGradients(
 }
 
 /// Two lengths, of a window's height and width: `3` or `[3, 5]`.
-public struct Pair: Sendable, Equatable, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral, CustomStringConvertible {
+public struct Pair: Sendable, Equatable, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral, CustomStringConvertible
+{
     public var height, width: Int
 
     public init(_ height: Int, _ width: Int) { (self.height, self.width) = (height, width) }
@@ -153,7 +154,8 @@ extension Tensor {
         }
         require(
             input.rank == 4 && weight.rank == 4,
-            "conv2d: expected input [N, C, H, W] and weight [O, C, KH, KW], got \(input.shape) and \(weight.shape)", site)
+            "conv2d: expected input [N, C, H, W] and weight [O, C, KH, KW], got \(input.shape) and \(weight.shape)",
+            site)
         require(
             stride.height > 0 && stride.width > 0 && dilation.height > 0 && dilation.width > 0 && groups > 0,
             "conv2d: stride \(stride), dilation \(dilation) and groups \(groups) must be positive", site)

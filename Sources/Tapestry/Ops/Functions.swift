@@ -68,7 +68,9 @@ struct Function: Primitive {
     // dx = dy · 2/√π · e^−x²
     static let erf = Function(op: .erf, saves: .input0) { $1 * ((-($0.x * $0.x)).exp() * (2 / Double.pi.squareRoot())) }
     // dx = −dy · 2/√π · e^−x²
-    static let erfc = Function(op: .erfc, saves: .input0) { $1 * ((-($0.x * $0.x)).exp() * (-2 / Double.pi.squareRoot())) }
+    static let erfc = Function(op: .erfc, saves: .input0) {
+        $1 * ((-($0.x * $0.x)).exp() * (-2 / Double.pi.squareRoot()))
+    }
     // Steps have no slope.
     static let sign = Function(op: .sign, saves: .nothing) { Tensor.zeros(like: $1) }
     static let floor = Function(op: .floor, saves: .nothing) { Tensor.zeros(like: $1) }

@@ -49,36 +49,41 @@ extension Tensor {
     // crash the optimiser of Swift 6.3.
 
     /// Elements by index, range, `.all`, `.ellipsis` and `.newAxis`: a view. Assignment changes this tensor in place.
-    public subscript<A: TensorIndex>(_ a: A) -> Tensor {
+    public subscript(_ a: some TensorIndex) -> Tensor {
         get { indexed([a.tensorIndex]) }
         set { indexed([a.tensorIndex]).copy_(newValue) }
     }
-    public subscript<A: TensorIndex, B: TensorIndex>(_ a: A, _ b: B) -> Tensor {
+    public subscript(_ a: some TensorIndex, _ b: some TensorIndex) -> Tensor {
         get { indexed([a.tensorIndex, b.tensorIndex]) }
         set { indexed([a.tensorIndex, b.tensorIndex]).copy_(newValue) }
     }
-    public subscript<A: TensorIndex, B: TensorIndex, C: TensorIndex>(_ a: A, _ b: B, _ c: C) -> Tensor {
+    public subscript(_ a: some TensorIndex, _ b: some TensorIndex, _ c: some TensorIndex) -> Tensor {
         get { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex]) }
         set { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex]).copy_(newValue) }
     }
-    public subscript<A: TensorIndex, B: TensorIndex, C: TensorIndex, D: TensorIndex>(_ a: A, _ b: B, _ c: C, _ d: D) -> Tensor {
+    public subscript(_ a: some TensorIndex, _ b: some TensorIndex, _ c: some TensorIndex, _ d: some TensorIndex)
+        -> Tensor
+    {
         get { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex, d.tensorIndex]) }
         set { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex, d.tensorIndex]).copy_(newValue) }
     }
-    public subscript<A: TensorIndex, B: TensorIndex, C: TensorIndex, D: TensorIndex, E: TensorIndex>(_ a: A, _ b: B, _ c: C, _ d: D, _ e: E) -> Tensor {
+    public subscript(
+        _ a: some TensorIndex, _ b: some TensorIndex, _ c: some TensorIndex, _ d: some TensorIndex,
+        _ e: some TensorIndex
+    ) -> Tensor {
         get { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex, d.tensorIndex, e.tensorIndex]) }
         set { indexed([a.tensorIndex, b.tensorIndex, c.tensorIndex, d.tensorIndex, e.tensorIndex]).copy_(newValue) }
     }
     /// The first entry is a whole dimension: `x[..., 1..<3]`.
-    public subscript<A: TensorIndex>(_: UnboundedIndex, _ a: A) -> Tensor {
+    public subscript(_: UnboundedIndex, _ a: some TensorIndex) -> Tensor {
         get { indexed([.all, a.tensorIndex]) }
         set { indexed([.all, a.tensorIndex]).copy_(newValue) }
     }
-    public subscript<A: TensorIndex, B: TensorIndex>(_: UnboundedIndex, _ a: A, _ b: B) -> Tensor {
+    public subscript(_: UnboundedIndex, _ a: some TensorIndex, _ b: some TensorIndex) -> Tensor {
         get { indexed([.all, a.tensorIndex, b.tensorIndex]) }
         set { indexed([.all, a.tensorIndex, b.tensorIndex]).copy_(newValue) }
     }
-    public subscript<A: TensorIndex, B: TensorIndex, C: TensorIndex>(_: UnboundedIndex, _ a: A, _ b: B, _ c: C) -> Tensor {
+    public subscript(_: UnboundedIndex, _ a: some TensorIndex, _ b: some TensorIndex, _ c: some TensorIndex) -> Tensor {
         get { indexed([.all, a.tensorIndex, b.tensorIndex, c.tensorIndex]) }
         set { indexed([.all, a.tensorIndex, b.tensorIndex, c.tensorIndex]).copy_(newValue) }
     }
@@ -119,7 +124,8 @@ extension Tensor {
 
     /// Rows (by int64 index) or elements (by mask) overwritten with `value`, which broadcasts. Mirrors `index_put_`.
     @discardableResult
-    public func indexPut_(_ index: Tensor, _ value: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+    public func indexPut_(_ index: Tensor, _ value: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor
+    {
         let site = SourceSite(file, line)
         let places = self.places.index(index, file: file, line: line)
         changeInPlace("indexPut_", site) { x in

@@ -36,7 +36,10 @@ private func product(_ a: Tensor, _ b: Tensor, bias: Tensor? = nil) -> Tensor {
     let kernels = Engine.kernels(a.dtype)
     let bias = bias?.packed()
     defer { withExtendedLifetime(bias) {} }
-    func run(_ batch: Int, _ a: Layout, _ aData: UnsafeMutableRawPointer, _ aBatch: Int, _ b: Layout, _ bData: UnsafeMutableRawPointer, _ bBatch: Int, _ offset: Int) {
+    func run(
+        _ batch: Int, _ a: Layout, _ aData: UnsafeMutableRawPointer, _ aBatch: Int, _ b: Layout,
+        _ bData: UnsafeMutableRawPointer, _ bBatch: Int, _ offset: Int
+    ) {
         Profiler.count(operations: 2 * batch * m * n * k)
         kernels.gemm(
             GEMMArguments(
@@ -70,8 +73,8 @@ private func product(_ a: Tensor, _ b: Tensor, bias: Tensor? = nil) -> Tensor {
         let aOffset = left.offset + zip(index, left.strides).reduce(0) { $0 + $1.0 * $1.1 }
         let bOffset = right.offset + zip(index, right.strides).reduce(0) { $0 + $1.0 * $1.1 }
         run(
-            1, left, a.storage.pointer + aOffset * a.dtype.size, 0, right, b.storage.pointer + bOffset * b.dtype.size, 0,
-            batch * m * n)
+            1, left, a.storage.pointer + aOffset * a.dtype.size, 0, right, b.storage.pointer + bOffset * b.dtype.size,
+            0, batch * m * n)
         var dim = batchShape.count - 1
         while dim >= 0 {
             index[dim] += 1
@@ -126,7 +129,8 @@ extension Tensor {
             weight.rank == 2 && input.rank >= 1 && input.shape[input.rank - 1] == weight.shape[1],
             "linear: the input's last dimension is not the weight's: \(input.shape) × \(weight.shape)ᵀ"
                 + (weight.rank == 2 && input.rank >= 1
-                    ? " (expected \(weight.shape[1]) features, got \(input.shape[input.rank - 1]))" : ""), site)
+                    ? " (expected \(weight.shape[1]) features, got \(input.shape[input.rank - 1]))" : ""),
+            site)
         require(
             bias == nil || bias!.shape == [weight.shape[0]],
             "linear: the bias has shape \(bias?.shape ?? []), expected [\(weight.shape[0])]", site)

@@ -13,7 +13,9 @@ struct Solve: Primitive {
             for column in 0..<n {
                 for row in 0..<m { for k in 0..<row { y[row * n + column] -= lu[row * m + k] * y[k * n + column] } }
                 for row in (0..<m).reversed() {
-                    for k in row + 1..<Swift.max(m, row + 1) { y[row * n + column] -= lu[row * m + k] * y[k * n + column] }
+                    for k in row + 1..<Swift.max(m, row + 1) {
+                        y[row * n + column] -= lu[row * m + k] * y[k * n + column]
+                    }
                     y[row * n + column] /= lu[row * m + row]
                 }
             }

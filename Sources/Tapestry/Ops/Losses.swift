@@ -30,7 +30,8 @@ struct Softmax: Primitive {
         defer { withExtendedLifetime(gradient) {} }
         let dx = Tensor(uninitialized: y.shape, y.dtype)
         Engine.kernels(y.dtype).softmaxBackward(
-            logarithm, outer, length, inner, UnsafeRawPointer(gradient.pointer), UnsafeRawPointer(y.pointer), dx.pointer)
+            logarithm, outer, length, inner, UnsafeRawPointer(gradient.pointer), UnsafeRawPointer(y.pointer), dx.pointer
+        )
         return [dx]
     }
 
@@ -95,7 +96,9 @@ extension Tensor {
             .squeeze(classDim, file: file, line: line)
         let counted = Tensor(ignored.map { !$0 }, shape: target.shape)
         var scale = counted.to(input.dtype)
-        if let weight { scale = scale * weight.detach().indexSelect(dim: 0, index: places.flatten()).reshape(target.shape) }
+        if let weight {
+            scale = scale * weight.detach().indexSelect(dim: 0, index: places.flatten()).reshape(target.shape)
+        }
         // A place that does not count is 0, even where the input is infinite.
         let zero = Tensor.number(0, input.dtype)
         let losses = ignored.contains(true) ? Tensor.where(counted, -(picked * scale), zero) : -(picked * scale)

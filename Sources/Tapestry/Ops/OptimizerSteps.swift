@@ -38,7 +38,8 @@ extension Tensor {
             return p
         }
         withExtendedLifetime((g, state)) {
-            _ = Profiler.isActive
+            _ =
+                Profiler.isActive
                 ? Profiler.measure("OptimizerStep", "optimizer", [p, g] + state, nil, { [$0] }, run) : run()
         }
         if p !== self { copyElements(from: p) }

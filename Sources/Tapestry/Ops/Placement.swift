@@ -116,7 +116,8 @@ extension Tensor {
         requireIndices(index, below: shape[axis], "indexAdd", site)
         let places = self.places.indexSelect(dim: axis, index: index)
         require(
-            places.shape == source.shape, "indexAdd: source \(source.shape) does not fit, expected \(places.shape)", site)
+            places.shape == source.shape, "indexAdd: source \(source.shape) does not fit, expected \(places.shape)",
+            site)
         let added = alpha == 1 ? source : (dtype.isFloatingPoint ? source * alpha : source * Int(alpha))
         return self + PutAdd(index: places, shape: shape)(added, at: site)
     }

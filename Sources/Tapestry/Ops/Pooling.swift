@@ -90,7 +90,9 @@ private func pooledShape(_ x: Tensor, _ g: PoolingShape) -> [Int] {
 }
 
 /// Windows along one axis, by torch's rule: `ceilMode` counts a last partial window if it starts inside.
-private func windows(_ size: Int, _ kernel: Int, _ stride: Int, _ pad: (before: Int, after: Int), _ dilation: Int, _ ceilMode: Bool) -> Int {
+private func windows(
+    _ size: Int, _ kernel: Int, _ stride: Int, _ pad: (before: Int, after: Int), _ dilation: Int, _ ceilMode: Bool
+) -> Int {
     let span = size + pad.before + pad.after - dilation * (kernel - 1) - 1
     if span < 0 { return 0 }
     var count = (span + (ceilMode ? stride - 1 : 0)) / stride + 1

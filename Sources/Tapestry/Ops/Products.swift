@@ -5,7 +5,8 @@ extension Tensor {
     /// Product of two matrices. Mirrors `torch.mm`.
     public func mm(_ other: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         require(
-            rank == 2 && other.rank == 2, "mm: expected two matrices, got \(shape) × \(other.shape)", SourceSite(file, line))
+            rank == 2 && other.rank == 2, "mm: expected two matrices, got \(shape) × \(other.shape)",
+            SourceSite(file, line))
         return matmul(other, file: file, line: line)
     }
     /// Product of a matrix and a vector. Mirrors `torch.mv`.
@@ -25,7 +26,8 @@ extension Tensor {
     /// Sum of products of two vectors. Mirrors `torch.dot`.
     public func dot(_ other: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         require(
-            rank == 1 && other.rank == 1, "dot: expected two vectors, got \(shape) and \(other.shape)", SourceSite(file, line))
+            rank == 1 && other.rank == 1, "dot: expected two vectors, got \(shape) and \(other.shape)",
+            SourceSite(file, line))
         return matmul(other, file: file, line: line)
     }
     /// Every product of an element of one vector and one of the other. Mirrors `torch.outer`.
@@ -104,8 +106,8 @@ extension Tensor {
         while index < labels.count {
             if let twin = labels[(index + 1)...].firstIndex(of: labels[index]) {
                 require(
-                    x.shape[index] == x.shape[twin], "einsum: '\(labels[index])' has lengths \(x.shape[index]) and \(x.shape[twin])",
-                    site)
+                    x.shape[index] == x.shape[twin],
+                    "einsum: '\(labels[index])' has lengths \(x.shape[index]) and \(x.shape[twin])", site)
                 x = x.diagonal(dim1: index, dim2: twin)
                 let label = labels[index]
                 labels.remove(at: twin)

@@ -121,8 +121,8 @@ extension Tensor {
             unknown <= 1 && shape.allSatisfy { $0 >= -1 }, "\(op): shape \(shape) has a negative length", site)
         if let place = shape.firstIndex(of: -1) {
             require(
-                known != 0 && count % known == 0, "\(op): shape \(self.shape) (\(count) elements) does not fit \(shape)",
-                site)
+                known != 0 && count % known == 0,
+                "\(op): shape \(self.shape) (\(count) elements) does not fit \(shape)", site)
             result[place] = count / known
         } else {
             require(

@@ -96,8 +96,8 @@ extension Tensor {
         let site = SourceSite(file, line)
         let axis = normalized(dim, "topk", site)
         require(
-            k >= 0 && k <= (rank == 0 ? 1 : shape[axis]), "topk: there are no \(k) elements along dimension \(dim) of \(shape)",
-            site)
+            k >= 0 && k <= (rank == 0 ? 1 : shape[axis]),
+            "topk: there are no \(k) elements along dimension \(dim) of \(shape)", site)
         let (values, indices) = sort(dim: dim, descending: largest, file: file, line: line)
         if rank == 0 { return (values, indices) }
         return (values.narrow(dim: axis, start: 0, length: k), indices.narrow(dim: axis, start: 0, length: k).packed())

@@ -144,7 +144,9 @@ extension Tensor {
     /// nearly twice, to divide by without rounding; 1 if all are zero or one is infinite or NaN. Off the tape.
     package func binades(_ dims: [Int]) -> Tensor {
         noGrad {
-            guard count > 0 else { return Tensor.ones(shape.enumerated().map { dims.contains($0) ? 1 : $1 }, dtype: dtype) }
+            guard count > 0 else {
+                return Tensor.ones(shape.enumerated().map { dims.contains($0) ? 1 : $1 }, dtype: dtype)
+            }
             let scale = detach().abs().amax(dims: dims, keepdim: true).contiguous()
             func round<T: TensorElement & BinaryFloatingPoint>(_: T.Type) {
                 scale.withElements(as: T.self) { values in

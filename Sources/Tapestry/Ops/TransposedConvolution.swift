@@ -4,8 +4,8 @@ import Kernels
 extension Tensor {
     /// 1-d convolution: input [N, C, L] or [C, L], weight [O, C / groups, K]. Mirrors `F.conv1d`.
     public static func conv1d(
-        _ input: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Padding = 0, dilation: Int = 1,
-        groups: Int = 1, file: StaticString = #fileID, line: UInt = #line
+        _ input: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Padding = 0,
+        dilation: Int = 1, groups: Int = 1, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         let site = SourceSite(file, line)
         require(
@@ -48,7 +48,8 @@ extension Tensor {
             (input.shape[2] - 1) * stride.height - 2 * padding.height + dilation.height * (kh - 1)
             + outputPadding.height + 1
         let width =
-            (input.shape[3] - 1) * stride.width - 2 * padding.width + dilation.width * (kw - 1) + outputPadding.width + 1
+            (input.shape[3] - 1) * stride.width - 2 * padding.width + dilation.width * (kw - 1) + outputPadding.width
+            + 1
         require(height > 0 && width > 0, "convTranspose2d: nothing is left of \(input.shape)", site)
         let channels = weight.shape[1] * groups
         let geometry = ConvolutionShape(

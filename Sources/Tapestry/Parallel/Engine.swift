@@ -64,8 +64,9 @@ package enum Engine {
             exitUsage("TAPESTRY_ISA is '\(text)'; expected baseline, avx2 or avx512")
         }
         guard chosen.isAvailable else {
-            exitUsage("TAPESTRY_ISA is '\(text)', which this processor does not have; the best it has is "
-                + InstructionSet.best.rawValue)
+            exitUsage(
+                "TAPESTRY_ISA is '\(text)', which this processor does not have; the best it has is "
+                    + InstructionSet.best.rawValue)
         }
         return chosen
     }()

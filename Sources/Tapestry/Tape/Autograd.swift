@@ -72,7 +72,9 @@ public func grad(
     require(
         gradOutputs == nil || gradOutputs!.count == outputs.count,
         "grad: \(outputs.count) outputs, but \(gradOutputs?.count ?? 0) gradients of outputs", site)
-    for input in inputs { require(input.requiresGrad, "grad: an input of shape \(input.shape) does not require gradients", site) }
+    for input in inputs {
+        require(input.requiresGrad, "grad: an input of shape \(input.shape) does not require gradients", site)
+    }
     let starts = outputs.enumerated().map { ($1, $1.startingGradient(gradOutputs?[$0], "grad", site)) }
     let gradients = Replay.gradients(
         starts, of: inputs, retainGraph: retainGraph ?? createGraph, createGraph: createGraph)

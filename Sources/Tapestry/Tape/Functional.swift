@@ -144,7 +144,8 @@ private struct Recomputed: Primitive, @unchecked Sendable {  // Safe: called onl
         }
         let wanted = leaves.indices.filter { saved.needs($0) }
         let gradients = grad(
-            outputs: [output], inputs: wanted.map { leaves[$0] }, gradOutputs: [dy], createGraph: true, allowUnused: true)
+            outputs: [output], inputs: wanted.map { leaves[$0] }, gradOutputs: [dy], createGraph: true,
+            allowUnused: true)
         var result = [Tensor?](repeating: nil, count: count)
         for (index, gradient) in zip(wanted, gradients) { result[index] = gradient }
         return result

@@ -71,7 +71,8 @@ public func gradgradcheck(
 }
 
 private func compare(
-    _ what: String, _ function: ([Tensor]) -> [Tensor], _ leaves: [Tensor], _ eps: Double, _ atol: Double, _ rtol: Double
+    _ what: String, _ function: ([Tensor]) -> [Tensor], _ leaves: [Tensor], _ eps: Double, _ atol: Double,
+    _ rtol: Double
 ) throws {
     let outputs = function(leaves)
     let wanted = leaves.indices.filter { leaves[$0].requiresGrad }

@@ -73,7 +73,9 @@ public struct Graph: CustomStringConvertible {
             let style = item.isLeaf ? ", style=filled, fillcolor=\"#dbeafe\"" : ""
             lines.append("  n\(index) [label=\"\(quoted(item.title))\\n\(quoted(item.detail))\"\(style)]")
         }
-        for (index, item) in items.enumerated() { for input in item.inputs { lines.append("  n\(input) -> n\(index)") } }
+        for (index, item) in items.enumerated() {
+            for input in item.inputs { lines.append("  n\(input) -> n\(index)") }
+        }
         return (lines + ["}"]).joined(separator: "\n") + "\n"
     }
 

@@ -61,7 +61,9 @@ extension KeepingPrimitive {
 /// Applies a primitive to its inputs and records it on the tape if a gradient may flow through it.
 func record(_ primitive: some Primitive, _ inputs: [Tensor], at site: SourceSite?) -> Tensor {
     if Profiler.isActive {
-        return Profiler.measure(primitive.name, "forward", inputs, site, { [$0] }) { unprofiled(primitive, inputs, site) }
+        return Profiler.measure(primitive.name, "forward", inputs, site, { [$0] }) {
+            unprofiled(primitive, inputs, site)
+        }
     }
     return unprofiled(primitive, inputs, site)
 }

@@ -36,7 +36,8 @@ public struct Profile: Sendable, CustomStringConvertible {
         Dictionary(grouping: events, by: \.name).map { name, events in
             Entry(
                 name: name, calls: events.count, totalSeconds: events.reduce(0) { $0 + $1.seconds },
-                selfSeconds: events.reduce(0) { $0 + $1.selfSeconds }, operations: events.reduce(0) { $0 + $1.operations },
+                selfSeconds: events.reduce(0) { $0 + $1.selfSeconds },
+                operations: events.reduce(0) { $0 + $1.operations },
                 bytes: events.reduce(0) { $0 + $1.bytes })
         }
         .sorted { ($1.selfSeconds, $0.name) < ($0.selfSeconds, $1.name) }
@@ -58,12 +59,14 @@ public struct Profile: Sendable, CustomStringConvertible {
             let rate = entry.operations > 0 ? number(Double(entry.operations) / entry.selfSeconds / 1e9, 1) : "–"
             lines.append(
                 left(entry.name) + right("\(entry.calls)") + right(number(entry.totalSeconds * 1000, 3))
-                    + right(number(entry.selfSeconds * 1000, 3)) + right(number(entry.selfSeconds / seconds * 100, 1) + " %")
+                    + right(number(entry.selfSeconds * 1000, 3))
+                    + right(number(entry.selfSeconds / seconds * 100, 1) + " %")
                     + right(rate) + right(number(Double(entry.bytes) / 1e6, 2)))
         }
         let inside = entries.reduce(0) { $0 + $1.selfSeconds }
         lines.append(
-            left("all ops") + right("\(events.count)") + right(number(seconds * 1000, 3)) + right(number(inside * 1000, 3))
+            left("all ops") + right("\(events.count)") + right(number(seconds * 1000, 3))
+                + right(number(inside * 1000, 3))
                 + right(number(inside / seconds * 100, 1) + " %") + right("") + right(""))
         return lines.joined(separator: "\n")
     }

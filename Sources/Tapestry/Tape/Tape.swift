@@ -208,7 +208,9 @@ struct Replay {
         if let wanted, !node.inputs.contains(where: { wanted($0.edge) }) { return }
         let gradients =
             Profiler.isActive
-            ? Profiler.measure("\(node.primitive.name).backward", "backward", [dy], node.site, { $0.compactMap(\.self) }) {
+            ? Profiler.measure(
+                "\(node.primitive.name).backward", "backward", [dy], node.site, { $0.compactMap(\.self) }
+            ) {
                 node.primitive.gradient(Saved(node: node, wanted: wanted), dy)
             } : node.primitive.gradient(Saved(node: node, wanted: wanted), dy)
         if Anomaly.isEnabled { Anomaly.check(gradients, of: node) }
@@ -295,7 +297,8 @@ struct Replay {
             case .node(let node): leading.contains(node.sequence)
             }
         }
-        for (sequence, node) in reached.sorted(by: { $0.key < $1.key }) where node.inputs.contains(where: { leads($0.edge) }) {
+        for (sequence, node) in reached.sorted(by: { $0.key < $1.key })
+        where node.inputs.contains(where: { leads($0.edge) }) {
             leading.insert(sequence)
         }
         return { [leading] edge in

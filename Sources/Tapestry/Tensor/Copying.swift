@@ -36,8 +36,10 @@ extension Tensor {
             let (p, q) = (from + at[0] * size, to + at[1] * size)
             switch size {
             case _ where steps[0] == 1 && steps[1] == 1: q.copyMemory(from: p, byteCount: count * size)
-            case 8: moveRun(count, p.assumingMemoryBound(to: UInt64.self), q.assumingMemoryBound(to: UInt64.self), steps)
-            case 4: moveRun(count, p.assumingMemoryBound(to: UInt32.self), q.assumingMemoryBound(to: UInt32.self), steps)
+            case 8:
+                moveRun(count, p.assumingMemoryBound(to: UInt64.self), q.assumingMemoryBound(to: UInt64.self), steps)
+            case 4:
+                moveRun(count, p.assumingMemoryBound(to: UInt32.self), q.assumingMemoryBound(to: UInt32.self), steps)
             default: moveRun(count, p.assumingMemoryBound(to: UInt8.self), q.assumingMemoryBound(to: UInt8.self), steps)
             }
         }

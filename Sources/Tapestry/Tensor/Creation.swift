@@ -119,7 +119,9 @@ extension Tensor {
         let step = steps > 1 ? (end - start) / Double(steps - 1) : 0
         // From both ends, so that the last number is exactly `end`.
         return Tensor(
-            (0..<steps).map { $0 < steps / 2 || steps == 1 ? start + Double($0) * step : end - Double(steps - 1 - $0) * step }
+            (0..<steps).map {
+                $0 < steps / 2 || steps == 1 ? start + Double($0) * step : end - Double(steps - 1 - $0) * step
+            }
         ).to(dtype)
     }
 
@@ -147,7 +149,9 @@ extension Tensor {
     /// The elements in row-major order, converted to `T`.
     public func array<T: TensorElement>(_: T.Type = T.self) -> [T] {
         let plain = dtype == T.dtype ? packed() : detach().to(T.dtype).packed()
-        return withExtendedLifetime(plain) { Array(UnsafeBufferPointer(start: plain.pointer(as: T.self), count: count)) }
+        return withExtendedLifetime(plain) {
+            Array(UnsafeBufferPointer(start: plain.pointer(as: T.self), count: count))
+        }
     }
 
     /// The only element, converted to `T`. Traps if there is another number of them. Mirrors `Tensor.item()`.

@@ -38,8 +38,10 @@ extension Tensor: CustomStringConvertible {
             for dim in 0..<x.rank where x.shape[dim] > 6 {
                 let length = x.shape[dim]
                 result = cat(
-                    [result.narrow(dim: dim, start: 0, length: 3), result.narrow(dim: dim, start: length - 3, length: 3)],
-                    dim: dim)
+                    [
+                        result.narrow(dim: dim, start: 0, length: 3),
+                        result.narrow(dim: dim, start: length - 3, length: 3),
+                    ], dim: dim)
             }
             return result
         }

@@ -43,7 +43,9 @@ public final class Tensor: @unchecked Sendable {
     /// Uninitialised memory of a shape.
     init(uninitialized shape: [Int], _ dtype: DType) {
         var (byteCount, isTooLarge) = (dtype.size, false)
-        for length in shape where !isTooLarge { (byteCount, isTooLarge) = byteCount.multipliedReportingOverflow(by: length) }
+        for length in shape where !isTooLarge {
+            (byteCount, isTooLarge) = byteCount.multipliedReportingOverflow(by: length)
+        }
         if isTooLarge { Storage.failTooLarge("more bytes than can be counted", shape, dtype) }
         layout = Layout(contiguous: shape)
         guard let storage = Storage(byteCount: byteCount) else {
