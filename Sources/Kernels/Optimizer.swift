@@ -21,23 +21,42 @@ func sgdStep<I: ISA>(
     _: I.Type, _ s: SGDSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
     _ buffer: UnsafeMutableRawPointer?
 ) {
-    let lr = I.V(repeating: I.Scalar(-s.lr))
-    let decay = I.V(repeating: I.Scalar(s.weightDecay))
-    let momentum = I.V(repeating: I.Scalar(s.momentum))
-    let damped = I.V(repeating: I.Scalar(1 - s.dampening))
-    let sign = I.V(repeating: s.maximize ? -1 : 1)
-    forVectors(I.self, count) { index, lanes in
+    forVectors(I.self, count, SGDUpdate<I>(s, p, g, buffer))
+}
+
+@usableFromInline struct SGDUpdate<I: ISA>: VectorUpdate {
+    @usableFromInline let lr, decay, momentum, damped, sign: I.V
+    @usableFromInline let isFirstStep, nesterov: Bool
+    @usableFromInline let p: UnsafeMutableRawPointer
+    @usableFromInline let g: UnsafeRawPointer
+    @usableFromInline let buffer: UnsafeMutableRawPointer?
+
+    @inlinable @inline(__always)
+    init(
+        _ s: SGDSettings, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer, _ buffer: UnsafeMutableRawPointer?
+    ) {
+        lr = I.V(repeating: I.Scalar(-s.lr))
+        decay = I.V(repeating: I.Scalar(s.weightDecay))
+        momentum = I.V(repeating: I.Scalar(s.momentum))
+        damped = I.V(repeating: I.Scalar(1 - s.dampening))
+        sign = I.V(repeating: s.maximize ? -1 : 1)
+        (isFirstStep, nesterov) = (s.isFirstStep, s.nesterov)
+        (self.p, self.g, self.buffer) = (p, g, buffer)
+    }
+
+    @inlinable @inline(__always)
+    func callAsFunction(_ index: Int, _ lanes: Int) {
         var w = gather(I.self, p, 1, index, lanes)
         var d = gather(I.self, g, 1, index, lanes) * sign
         I.fma(&d, w, decay)
         if let buffer {
             var b = d
-            if !s.isFirstStep {
+            if !isFirstStep {
                 b = gather(I.self, buffer, 1, index, lanes) * momentum
                 I.fma(&b, d, damped)
             }
             scatterRun(I.self, b, buffer, index, lanes)
-            if s.nesterov { I.fma(&d, b, momentum) } else { d = b }
+            if nesterov { I.fma(&d, b, momentum) } else { d = b }
         }
         I.fma(&w, d, lr)
         scatterRun(I.self, w, p, index, lanes)
@@ -64,24 +83,27 @@ public struct AdamSettings: Sendable {
 /// What Adam and NAdam share: weight decay and the two moments.
 @usableFromInline struct Moments<I: ISA> {
     @usableFromInline let shrink, decay, rest1, beta2, rest2, sign: I.V
+    @usableFromInline let p, m, v: UnsafeMutableRawPointer
+    @usableFromInline let g: UnsafeRawPointer
 
     @inlinable @inline(__always)
-    init(lr: Double, beta1: Double, beta2: Double, weightDecay: Double, decoupled: Bool, maximize: Bool) {
-        shrink = I.V(repeating: I.Scalar(decoupled ? 1 - lr * weightDecay : 1))
+    init(
+        _ rates: (lr: Double, beta1: Double, beta2: Double), weightDecay: Double, decoupled: Bool, maximize: Bool,
+        _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer, _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer
+    ) {
+        shrink = I.V(repeating: I.Scalar(decoupled ? 1 - rates.lr * weightDecay : 1))
         decay = I.V(repeating: I.Scalar(decoupled ? 0 : weightDecay))
-        rest1 = I.V(repeating: I.Scalar(1 - beta1))
-        self.beta2 = I.V(repeating: I.Scalar(beta2))
-        rest2 = I.V(repeating: I.Scalar(1 - beta2))
+        rest1 = I.V(repeating: I.Scalar(1 - rates.beta1))
+        beta2 = I.V(repeating: I.Scalar(rates.beta2))
+        rest2 = I.V(repeating: I.Scalar(1 - rates.beta2))
         sign = I.V(repeating: maximize ? -1 : 1)
+        (self.p, self.g, self.m, self.v) = (p, g, m, v)
     }
 
     /// `m += (1−β₁)(g−m); v = β₂v + (1−β₂)g²` for some lanes; returns the parameter and the gradient, both after weight
     /// decay, and the moments.
     @inlinable @inline(__always)
-    func update(
-        _ p: UnsafeRawPointer, _ g: UnsafeRawPointer, _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer,
-        _ index: Int, _ lanes: Int
-    ) -> (w: I.V, d: I.V, first: I.V, second: I.V) {
+    func update(_ index: Int, _ lanes: Int) -> (w: I.V, d: I.V, first: I.V, second: I.V) {
         let w = gather(I.self, p, 1, index, lanes) * shrink
         var d = gather(I.self, g, 1, index, lanes) * sign
         I.fma(&d, w, decay)
@@ -102,20 +124,37 @@ func adamStep<I: ISA>(
     _: I.Type, _ s: AdamSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
     _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer, _ vMax: UnsafeMutableRawPointer?
 ) {
-    let moments = Moments<I>(
-        lr: s.lr, beta1: s.beta1, beta2: s.beta2, weightDecay: s.weightDecay, decoupled: s.decoupled,
-        maximize: s.maximize)
-    let step = I.V(repeating: I.Scalar(-s.lr / s.correction1))
-    let root = I.V(repeating: I.Scalar(1 / s.correction2.squareRoot()))
-    let eps = I.V(repeating: I.Scalar(s.eps))
-    forVectors(I.self, count) { index, lanes in
-        var (w, _, first, second) = moments.update(p, g, m, v, index, lanes)
+    forVectors(I.self, count, AdamUpdate<I>(s, p, g, m, v, vMax))
+}
+
+@usableFromInline struct AdamUpdate<I: ISA>: VectorUpdate {
+    @usableFromInline let moments: Moments<I>
+    @usableFromInline let step, root, eps: I.V
+    @usableFromInline let vMax: UnsafeMutableRawPointer?
+
+    @inlinable @inline(__always)
+    init(
+        _ s: AdamSettings, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer, _ m: UnsafeMutableRawPointer,
+        _ v: UnsafeMutableRawPointer, _ vMax: UnsafeMutableRawPointer?
+    ) {
+        moments = Moments(
+            (s.lr, s.beta1, s.beta2), weightDecay: s.weightDecay, decoupled: s.decoupled, maximize: s.maximize, p, g, m,
+            v)
+        step = I.V(repeating: I.Scalar(-s.lr / s.correction1))
+        root = I.V(repeating: I.Scalar(1 / s.correction2.squareRoot()))
+        eps = I.V(repeating: I.Scalar(s.eps))
+        self.vMax = vMax
+    }
+
+    @inlinable @inline(__always)
+    func callAsFunction(_ index: Int, _ lanes: Int) {
+        var (w, _, first, second) = moments.update(index, lanes)
         if let vMax {
             second = I.max(gather(I.self, vMax, 1, index, lanes), second)
             scatterRun(I.self, second, vMax, index, lanes)
         }
         I.fma(&w, first / (I.sqrt(second) * root + eps), step)
-        scatterRun(I.self, w, p, index, lanes)
+        scatterRun(I.self, w, moments.p, index, lanes)
     }
 }
 
@@ -142,31 +181,52 @@ func nadamStep<I: ISA>(
     _: I.Type, _ s: NAdamSettings, _ count: Int, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer,
     _ m: UnsafeMutableRawPointer, _ v: UnsafeMutableRawPointer
 ) {
-    let moments = Moments<I>(
-        lr: s.lr, beta1: s.beta1, beta2: s.beta2, weightDecay: s.weightDecay, decoupled: s.decoupled,
-        maximize: s.maximize)
-    let correction = I.V(repeating: I.Scalar(1 / s.correction2))
-    let eps = I.V(repeating: I.Scalar(s.eps))
-    let gradientScale = I.V(repeating: I.Scalar(-s.gradientScale))
-    let momentumScale = I.V(repeating: I.Scalar(-s.momentumScale))
-    forVectors(I.self, count) { index, lanes in
-        let (w, d, first, second) = moments.update(p, g, m, v, index, lanes)
+    forVectors(I.self, count, NAdamUpdate<I>(s, p, g, m, v))
+}
+
+@usableFromInline struct NAdamUpdate<I: ISA>: VectorUpdate {
+    @usableFromInline let moments: Moments<I>
+    @usableFromInline let correction, eps, gradientScale, momentumScale: I.V
+
+    @inlinable @inline(__always)
+    init(
+        _ s: NAdamSettings, _ p: UnsafeMutableRawPointer, _ g: UnsafeRawPointer, _ m: UnsafeMutableRawPointer,
+        _ v: UnsafeMutableRawPointer
+    ) {
+        moments = Moments(
+            (s.lr, s.beta1, s.beta2), weightDecay: s.weightDecay, decoupled: s.decoupled, maximize: s.maximize, p, g, m,
+            v)
+        correction = I.V(repeating: I.Scalar(1 / s.correction2))
+        eps = I.V(repeating: I.Scalar(s.eps))
+        gradientScale = I.V(repeating: I.Scalar(-s.gradientScale))
+        momentumScale = I.V(repeating: I.Scalar(-s.momentumScale))
+    }
+
+    @inlinable @inline(__always)
+    func callAsFunction(_ index: Int, _ lanes: Int) {
+        let (w, d, first, second) = moments.update(index, lanes)
         var change = d * gradientScale
         I.fma(&change, first, momentumScale)
-        scatterRun(I.self, w + change / (I.sqrt(second * correction) + eps), p, index, lanes)
+        scatterRun(I.self, w + change / (I.sqrt(second * correction) + eps), moments.p, index, lanes)
     }
 }
 
-/// Calls `body(index, lanes)` for each vector of `count` elements, the last one partly filled, in parallel where the
-/// array is long.
+/// What an optimiser does to some neighbouring elements. A type and not a closure, so that the loop has it inside and no
+/// call for each vector.
+@usableFromInline protocol VectorUpdate {
+    /// Updates `lanes` elements from `index` on: a vector, or at the end fewer.
+    func callAsFunction(_ index: Int, _ lanes: Int)
+}
+
+/// Updates all of `count` elements, in parallel where they are many.
 @inlinable @inline(__always)
-func forVectors<I: ISA>(_: I.Type, _ count: Int, _ body: (Int, Int) -> Void) {
+func forVectors<I: ISA>(_: I.Type, _ count: Int, _ update: some VectorUpdate) {
     Parallel.forRanges(of: count, size: 16_384, work: count / 4) { _, range in
         var index = range.lowerBound
         while index &+ I.width <= range.upperBound {
-            body(index, I.width)
+            update(index, I.width)
             index &+= I.width
         }
-        if index < range.upperBound { body(index, range.upperBound &- index) }
+        if index < range.upperBound { update(index, range.upperBound &- index) }
     }
 }
