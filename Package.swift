@@ -11,8 +11,9 @@ let lessons = [
 // trains at nearly release speed. Validation happens above the kernels and stays on.
 // `Tests/Torture/sanitize` wants Swift's own checks in the kernels too: overflow, bounds, exclusive access.
 let isChecked = Context.environment["TAPESTRY_CHECKED"] != nil
-let kernelMode = isChecked ? "-O" : "-Ounchecked"
-let kernelFlags: [SwiftSetting] = [.unsafeFlags([kernelMode])]
+// Nobody reads errno after a square root; so it is an instruction for whole vectors and not a function.
+let kernelMode = [isChecked ? "-O" : "-Ounchecked", "-Xcc", "-fno-math-errno"]
+let kernelFlags: [SwiftSetting] = [.unsafeFlags(kernelMode)]
 // `Tests/Torture/fuzz` asks for its program, and for instrumented readers, which it may look into. Kernels read no
 // files: they stay as they are.
 let isFuzzing = Context.environment["TAPESTRY_FUZZ"] != nil
@@ -26,13 +27,12 @@ let engineFlags: [SwiftSetting] = [
     let wideKernels: [Target] = [
         .target(
             name: "KernelsAVX2", dependencies: ["Kernels"],
-            swiftSettings: [.unsafeFlags([kernelMode, "-Xcc", "-march=x86-64-v3"])]),
+            swiftSettings: [.unsafeFlags(kernelMode + ["-Xcc", "-march=x86-64-v3"])]),
         .target(
             name: "KernelsAVX512", dependencies: ["Kernels"],
             swiftSettings: [
-                .unsafeFlags([
-                    kernelMode, "-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512",
-                ])
+                .unsafeFlags(
+                    kernelMode + ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512"])
             ]),
     ]
 #else

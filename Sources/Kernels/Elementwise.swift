@@ -100,17 +100,23 @@ func unary<I: ISA>(
     _ yStride: Int
 ) {
     let one = I.V(repeating: 1)
+    // What is more than an instruction is a local function: a closure that is called in two places is a call for each vector.
+    @inline(__always) func exp(_ v: I.V) -> I.V { I.exp(v) }
+    @inline(__always) func log(_ v: I.V) -> I.V { I.log(v) }
+    @inline(__always) func tanh(_ v: I.V) -> I.V { I.tanh(v) }
+    @inline(__always) func sigmoid(_ v: I.V) -> I.V { one / (one + I.exp(-v)) }
+    @inline(__always) func relu(_ v: I.V) -> I.V { I.select(v, lessThan: .zero, .zero, v) }
     switch op {
     case .neg: map(I.self, count, x, xStride, y, yStride) { -$0 }
     case .abs: map(I.self, count, x, xStride, y, yStride) { I.maximum($0, -$0) }
     case .square: map(I.self, count, x, xStride, y, yStride) { $0 * $0 }
     case .sqrt: map(I.self, count, x, xStride, y, yStride) { I.sqrt($0) }
     case .reciprocal: map(I.self, count, x, xStride, y, yStride) { one / $0 }
-    case .exp: map(I.self, count, x, xStride, y, yStride) { I.exp($0) }
-    case .log: map(I.self, count, x, xStride, y, yStride) { I.log($0) }
-    case .tanh: map(I.self, count, x, xStride, y, yStride) { I.tanh($0) }
-    case .sigmoid: map(I.self, count, x, xStride, y, yStride) { one / (one + I.exp(-$0)) }
-    case .relu: map(I.self, count, x, xStride, y, yStride) { I.select($0, lessThan: .zero, .zero, $0) }
+    case .exp: map(I.self, count, x, xStride, y, yStride, exp)
+    case .log: map(I.self, count, x, xStride, y, yStride, log)
+    case .tanh: map(I.self, count, x, xStride, y, yStride, tanh)
+    case .sigmoid: map(I.self, count, x, xStride, y, yStride, sigmoid)
+    case .relu: map(I.self, count, x, xStride, y, yStride, relu)
     default:
         let f = I.Scalar.function(op)
         for index in 0..<count {
@@ -127,15 +133,17 @@ func binary<I: ISA>(
     _ bStride: Int, _ y: UnsafeMutableRawPointer, _ yStride: Int
 ) {
     let one = I.V(repeating: 1)
+    @inline(__always) func maximum(_ a: I.V, _ b: I.V) -> I.V { I.maximum(a, b) }
+    @inline(__always) func minimum(_ a: I.V, _ b: I.V) -> I.V { I.minimum(a, b) }
+    @inline(__always) func reluBackward(_ dy: I.V, _ y: I.V) -> I.V { I.select(.zero, lessThan: y, dy, .zero) }
     switch op {
     case .add: zip(I.self, count, a, aStride, b, bStride, y, yStride) { $0 + $1 }
     case .sub: zip(I.self, count, a, aStride, b, bStride, y, yStride) { $0 - $1 }
     case .mul: zip(I.self, count, a, aStride, b, bStride, y, yStride) { $0 * $1 }
     case .div: zip(I.self, count, a, aStride, b, bStride, y, yStride) { $0 / $1 }
-    case .maximum: zip(I.self, count, a, aStride, b, bStride, y, yStride) { I.maximum($0, $1) }
-    case .minimum: zip(I.self, count, a, aStride, b, bStride, y, yStride) { I.minimum($0, $1) }
-    case .reluBackward:
-        zip(I.self, count, a, aStride, b, bStride, y, yStride) { I.select(.zero, lessThan: $1, $0, .zero) }
+    case .maximum: zip(I.self, count, a, aStride, b, bStride, y, yStride, maximum)
+    case .minimum: zip(I.self, count, a, aStride, b, bStride, y, yStride, minimum)
+    case .reluBackward: zip(I.self, count, a, aStride, b, bStride, y, yStride, reluBackward)
     case .sigmoidBackward: zip(I.self, count, a, aStride, b, bStride, y, yStride) { $0 * (one - $1) * $1 }
     case .tanhBackward: zip(I.self, count, a, aStride, b, bStride, y, yStride) { $0 * (one - $1 * $1) }
     default:
