@@ -24,7 +24,8 @@ public protocol ISA: SendableMetatype {
     static func maximum(_ a: V, _ b: V) -> V
     /// Lane-wise minimum that is NaN where either is.
     static func minimum(_ a: V, _ b: V) -> V
-    /// Lane-wise square root, correctly rounded.
+    /// Lane-wise square root, correctly rounded. Never inlined: in a function of its own it is an instruction, within a loop
+    /// a call for each lane.
     static func sqrt(_ a: V) -> V
     /// Lane-wise e^a.
     static func exp(_ a: V) -> V

@@ -19,7 +19,7 @@ enum AVX512Float: ISA {
     static func maximum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (a .< b) .| (b .!= b)) }
     @inlinable @inline(__always)
     static func minimum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (b .< a) .| (b .!= b)) }
-    @inlinable @inline(__always)
+    @usableFromInline @inline(never)
     static func sqrt(_ a: V) -> V { a.squareRoot() }
 }
 
@@ -41,7 +41,7 @@ enum AVX512Double: ISA {
     static func maximum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (a .< b) .| (b .!= b)) }
     @inlinable @inline(__always)
     static func minimum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (b .< a) .| (b .!= b)) }
-    @inlinable @inline(__always)
+    @usableFromInline @inline(never)
     static func sqrt(_ a: V) -> V { a.squareRoot() }
 }
 

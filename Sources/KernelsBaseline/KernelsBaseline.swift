@@ -24,7 +24,7 @@ enum BaselineFloat: ISA {
     static func maximum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (a .< b) .| (b .!= b)) }
     @inlinable @inline(__always)
     static func minimum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (b .< a) .| (b .!= b)) }
-    @inlinable @inline(__always)
+    @usableFromInline @inline(never)
     static func sqrt(_ a: V) -> V { a.squareRoot() }
 }
 
@@ -51,7 +51,7 @@ enum BaselineDouble: ISA {
     static func maximum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (a .< b) .| (b .!= b)) }
     @inlinable @inline(__always)
     static func minimum(_ a: V, _ b: V) -> V { a.replacing(with: b, where: (b .< a) .| (b .!= b)) }
-    @inlinable @inline(__always)
+    @usableFromInline @inline(never)
     static func sqrt(_ a: V) -> V { a.squareRoot() }
 }
 
