@@ -110,23 +110,28 @@ import Testing
     }
 
     static let convolutions: [ConvolutionShape] = [
+        // A gradient with many zeros goes another way from 8 images on.
+        .init(batch: 8, inChannels: 16, height: 6, width: 7, outChannels: 4, kernelHeight: 5, kernelWidth: 5, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
         .init(batch: 2, inChannels: 3, height: 12, width: 13, outChannels: 8, kernelHeight: 5, kernelWidth: 5, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
         .init(batch: 1, inChannels: 64, height: 7, width: 9, outChannels: 48, kernelHeight: 3, kernelWidth: 3, strideHeight: 2, strideWidth: 2, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
         .init(batch: 1, inChannels: 8, height: 11, width: 6, outChannels: 12, kernelHeight: 3, kernelWidth: 1, dilationHeight: 2, groups: 4),
     ]
 
-    /// An output is a sum of `filterSize` products and a bias; a gradient of the input one of at most
-    /// `outChannels / groups · taps`, one of the weights of `batch · outHeight · outWidth`.
+    /// The bounds in the docs of `Tensor.conv2d`: an output is a sum of `filterSize` products and a bias; a gradient of
+    /// the input one of at most `outChannels / groups · taps`, one of the weights of `batch · outHeight · outWidth`, and
+    /// that of a bias a sum of as many terms.
     @Test(arguments: floatTables.indices, convolutions) func convolution(_ index: Int, _ s: ConvolutionShape) {
         let table = floatTables[index]
         let x = numbers(s.batch * s.inChannels * s.height * s.width, 4)
         let (w, bias) = (numbers(s.outChannels * s.filterSize, 5), numbers(s.outChannels, 6))
-        let dy = numbers(s.batch * s.outChannels * s.outHeight * s.outWidth, 7)
+        var dy = numbers(s.batch * s.outChannels * s.outHeight * s.outWidth, 7)
+        if s.batch >= 8 { for place in dy.indices where place % 10 != 0 { dy[place] = 0 } }
         var y = [Float](repeating: .nan, count: dy.count)
         var (dx, dw) = ([Float](repeating: .nan, count: x.count), [Float](repeating: .nan, count: w.count))
+        var dbias = [Float](repeating: .nan, count: bias.count)
         table.convolutionForward(s, x, w, bias, false, &y)
         table.convolutionBackwardData(s, dy, w, &dx)
-        table.convolutionBackwardWeights(s, x, dy, &dw, nil)
+        table.convolutionBackwardWeights(s, x, dy, &dw, &dbias)
         // Exact sums beside the sums of the terms' sizes.
         var outputs = dy.indices.map { index -> (Double, Double) in
             let value = Double(bias[index / (s.outHeight * s.outWidth) % s.outChannels])
@@ -134,6 +139,7 @@ import Testing
         }
         var inputs = [(Double, Double)](repeating: (0, 0), count: x.count)
         var weights = [(Double, Double)](repeating: (0, 0), count: w.count)
+        var biases = [(Double, Double)](repeating: (0, 0), count: bias.count)
         func add(_ a: Float, _ b: Float, _ sum: inout (Double, Double)) {
             sum.0 += Double(a) * Double(b)
             sum.1 += abs(Double(a) * Double(b))
@@ -141,6 +147,7 @@ import Testing
         for place in dy.indices {
             let (column, row) = (place % s.outWidth, place / s.outWidth % s.outHeight)
             let (o, n) = (place / (s.outWidth * s.outHeight) % s.outChannels, place / (s.outWidth * s.outHeight * s.outChannels))
+            add(dy[place], 1, &biases[o])
             for c in 0..<s.groupIn {
                 for kh in 0..<s.kernelHeight {
                     for kw in 0..<s.kernelWidth {
@@ -163,5 +170,6 @@ import Testing
         expect("outputs", y, outputs, terms: s.filterSize + 1)
         expect("input gradients", dx, inputs, terms: s.groupOut * s.kernelHeight * s.kernelWidth)
         expect("weight gradients", dw, weights, terms: s.batch * s.outHeight * s.outWidth)
+        expect("bias gradients", dbias, biases, terms: s.batch * s.outHeight * s.outWidth)
     }
 }

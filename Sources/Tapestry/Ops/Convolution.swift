@@ -140,7 +140,14 @@ public enum Padding: Sendable, Equatable, ExpressibleByIntegerLiteral, Expressib
 
 extension Tensor {
     /// 2-d convolution: input [N, C, H, W] or [C, H, W], weight [O, C / groups, KH, KW], bias [O]; the result is
-    /// [N, O, H′, W′] with `H′ = (H + 2P − D(KH − 1) − 1) / S + 1`; with `relu`, max(·, 0) of it, in the same pass. Mirrors `torch.nn.functional.conv2d`.
+    /// [N, O, H′, W′] with `H′ = (H + 2P − D(KH − 1) − 1) / S + 1`; with `relu`, max(·, 0) of it, in the same pass.
+    /// Mirrors `torch.nn.functional.conv2d`.
+    ///
+    /// A float32 element is off by at most `γₖ · Σ|terms|`, γₖ = k·u / (1 − k·u), u = 2⁻²⁴, on every instruction set;
+    /// the terms are the products that it is the sum of, and the bias, and
+    /// - k = C / groups · KH · KW + 1 for the result,
+    /// - k = O / groups · KH · KW for the input's gradient,
+    /// - k = N · H′ · W′ for the gradients of weight and bias.
     public static func conv2d(
         _ input: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Pair = 1, padding: Padding = 0,
         dilation: Pair = 1, groups: Int = 1, relu: Bool = false, file: StaticString = #fileID, line: UInt = #line

@@ -21,6 +21,9 @@ extension Tensor {
 
     /// Transposed 2-d convolution: input [N, C, H, W] or [C, H, W], weight [C, O / groups, KH, KW], result
     /// `(H − 1)·S − 2P + D(KH − 1) + outputPadding + 1` high. Mirrors `F.conv_transpose2d`.
+    ///
+    /// The kernels are those of `conv2d`, and so are the bounds of their errors, with k = C / groups · KH · KW + 1 for
+    /// the result, O / groups · KH · KW for the input's gradient and N · H · W for the weight's.
     public static func convTranspose2d(
         _ input: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Pair = 1, padding: Pair = 0,
         outputPadding: Pair = 0, groups: Int = 1, dilation: Pair = 1, file: StaticString = #fileID, line: UInt = #line
