@@ -84,13 +84,44 @@ enum FaultStress {
 
     // MARK: Reading
 
-    /// Another program renames one right file over another while we read: each read gets one of them whole.
+    /// Weights and datasets over which another program renames other right files while we read.
     private static func replacedWhileRead(_ folder: String, _ rounds: Int, _ checks: Checks) throws {
-        let path = "\(folder)/weights"
-        @Sendable func write(_ version: Int) throws {
-            let size = version % 2 == 0 ? 70_000 : 30_000
-            try saveSafetensors(["a": Tensor.full([size], version), "b": Tensor.full([7], version)], to: path)
+        // A file holds nothing but the last digit of its version, so a mixture of two would show.
+        @Sendable func rows(_ version: Int) -> Int { version % 2 == 0 ? 70 : 30 }
+        let weights = "\(folder)/weights"
+        try readWhileReplaced("weights", rounds, checks) { version in
+            let (a, b) = (Tensor.full([rows(version), 1000], version % 10), Tensor.full([7], version % 10))
+            try saveSafetensors(["a": a, "b": b], to: weights)
+        } read: { round in
+            let tensors = try loadSafetensors(from: weights, mapped: round % 2 == 0)
+            return [tensors["a"]!, tensors["b"]!]
         }
+        let table = "\(folder)/table.csv"
+        try readWhileReplaced("a CSV dataset", rounds, checks) { version in
+            let row = Array(repeating: "\(version % 10)", count: 100).joined(separator: ",")
+            try write(Array(String(repeating: row + "\n", count: rows(version)).utf8), to: table)
+        } read: { _ in
+            let dataset = try CSVDataset(table)
+            return [dataset.inputs, dataset.targets]
+        }
+        try readWhileReplaced("a dataset of images", rounds, checks) { version in
+            let bytes = Array(repeating: UInt8(version % 10), count: 3073 * rows(version))
+            try write(bytes, to: "\(folder)/test_batch.bin")
+        } read: { _ in
+            let dataset = try vision.datasets.CIFAR10(root: folder, train: false)
+            return [dataset.data, dataset.targets]
+        }
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String) throws {
+        try writeAtomically(to: path, isSynced: false) { append in try bytes.withUnsafeBytes { try append($0) } }
+    }
+
+    /// Reads while versions 0, 1, … are written, of 70 and 30 rows: each read gets one of them whole.
+    private static func readWhileReplaced(
+        _ what: String, _ rounds: Int, _ checks: Checks, write: @escaping @Sendable (_ version: Int) throws -> Void,
+        read: (_ round: Int) throws -> [Tensor]
+    ) throws {
         try write(0)
         let isDone = Flag()
         let writer = Thread {
@@ -102,21 +133,21 @@ enum FaultStress {
             isDone.acknowledge()
         }
         writer.start()
-        var versions: Set<Double> = []
-        var round = 0
+        var (round, replaced, last) = (0, 0, 0.0)
         // On a busy machine the writer may be slow: without replacements nothing would have been tried.
-        while round < rounds || (versions.count <= 10 && round < 100 * rounds) {
+        while round < rounds || (replaced < 10 && round < 100 * rounds) {
             defer { round += 1 }
-            let tensors = try loadSafetensors(from: path, mapped: round % 2 == 0)
-            let (low, high) = (tensors["a"]!.min().item(), tensors["a"]!.max().item())
-            versions.insert(low)
+            let tensors = try read(round)
+            let value = tensors[0].min().item()
+            if value != last { (replaced, last) = (replaced + 1, value) }
             checks.expect(
-                low == high && tensors["b"]!.min().item() == low && tensors["a"]!.count == (Int(low) % 2 == 0 ? 70_000 : 30_000),
-                "a file replaced while it was read gave a mixture: \(low)...\(high)")
+                tensors[0].shape[0] == (Int(value) % 2 == 0 ? 70 : 30)
+                    && tensors.allSatisfy { $0.min().item() == value && $0.max().item() == value },
+                "\(what) replaced while read: a mixture of \(value) and others in \(tensors[0].shape)")
         }
         isDone.set()
-        checks.expect(versions.count > 10, "the file that is replaced was so \(versions.count - 1) times only")
-        checks.note("\(round) reads of a file that was replaced \(versions.count - 1) times between them: each whole")
+        checks.expect(replaced >= 10, "\(what): the file was another \(replaced) times only")
+        checks.note("\(round) reads of \(what), \(replaced) times another file since the last: each whole")
     }
 
     /// A file that has been cut short since it was opened gives an error, not zeros.
