@@ -138,12 +138,12 @@ let package = Package(
         .testTarget(
             name: "VisionTests", dependencies: ["vision", "TestSupport", "CZlib"], resources: [.copy("Resources")]),
         .testTarget(name: "PlotTests", dependencies: ["plot", "CZlib"]),
-        .testTarget(name: "NotebookTests", dependencies: ["notebook"]),
+        .testTarget(name: "NotebookTests", dependencies: ["notebook", "TestSupport"]),
         .testTarget(
             name: "ExamplesTests",
             dependencies: [
                 "ExampleSupport", "Tapestry", "mnist-cnn", "cifar10-lenet5", "resnet34", "image-classifier", "char-rnn",
-                "gan-mnist", "gradcheck-your-op", "compare-with-torch",
+                "gan-mnist", "gradcheck-your-op", "compare-with-torch", "TestSupport",
             ]),
     ] + wideKernels + fuzzers
         + lessons.map {

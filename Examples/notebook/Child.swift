@@ -1,6 +1,26 @@
 // Other programs, run as the shell runs them: in the same terminal, with the same Ctrl-C.
 import Foundation
+import Synchronization
 import Tapestry
+
+/// SIGTERM is for the child: once it has ended we do too, as after any other end, and leave no files behind.
+private enum Ending {
+    /// The program that runs, or 0.
+    static let child = Atomic<pid_t>(0)
+    private static let isAsked = Atomic(false)
+
+    static func install() {
+        signal(SIGTERM) { _ in
+            Ending.isAsked.store(true, ordering: .sequentiallyConsistent)
+            Ending.passOn()
+        }
+    }
+
+    static func passOn() {
+        let child = child.load(ordering: .sequentiallyConsistent)
+        if child > 0, isAsked.load(ordering: .sequentiallyConsistent) { kill(child, SIGTERM) }
+    }
+}
 
 /// A program that has been started.
 struct Child {
@@ -44,6 +64,7 @@ struct Child {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         signal(SIGINT, SIG_IGN)
+        Ending.install()
 
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var words = command.map { strdup($0) } + [nil]
@@ -57,6 +78,8 @@ struct Child {
             throw FileError(command[0], "cannot be run (\(String(cString: strerror(status)).lowercased()))")
         }
         self.process = process
+        Ending.child.store(process, ordering: .sequentiallyConsistent)
+        Ending.passOn()
         output = collectsOutput ? FileHandle(fileDescriptor: ends[0], closeOnDealloc: true) : nil
     }
 
@@ -65,8 +88,12 @@ struct Child {
         if let output {
             while case let data = output.availableData, !data.isEmpty { body(Array(data)) }
         }
+        // Once it is waited for, its number may be another's.
+        var ended = siginfo_t()
+        while waitid(P_PID, id_t(process), &ended, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+        Ending.child.store(0, ordering: .sequentiallyConsistent)
         var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        waitpid(process, &status, 0)
         let number = status & 0x7f
         return number == 0 ? .exit(status >> 8 & 0xff) : .signal(number)
     }

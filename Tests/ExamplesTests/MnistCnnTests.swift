@@ -1,15 +1,12 @@
 // The main program as its users call it: good and bad command lines, weights, Ctrl-C.
 import Foundation
+import TestSupport
 import Testing
 
 /// The built program, run as a user runs it.
 @Suite(.serialized) struct MnistCnnTests {
-    private let folder: String
-
-    init() throws {
-        folder = NSTemporaryDirectory() + "tapestry-\(UInt64.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
+    private let temporary = TemporaryFolder()
+    private var folder: String { temporary.root }
 
     @Test(arguments: [
         (["--epochs", "0"], "--epochs is '0'"), (["--batch-size", "-3"], "--batch-size is '-3'"),
@@ -26,7 +23,6 @@ import Testing
     }
 
     @Test func badFilesAreOneLineAndStatus1() throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let text = "\(folder)/text"
         try Data("no tensors in here".utf8).write(to: URL(fileURLWithPath: text))
         for (words, message) in [
@@ -57,7 +53,6 @@ import Testing
 
     /// Trains a little, saves, and goes on from there; JSON alone on standard output.
     @Test func savedWeightsAreTakenUpAgain() throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let weights = "\(folder)/weights.safetensors"
         let short = ["--json", "--epochs", "1", "--limit", "500"]
         let first = try object(try run(short + ["--save", weights]))
@@ -68,7 +63,6 @@ import Testing
     }
 
     @Test func weightsOfAnotherModelAreNamedWithBothShapes() throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let weights = "\(folder)/other.safetensors"
         let header = #"{"conv1.weight":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]}}"#
         try Data(withUnsafeBytes(of: UInt64(header.utf8.count), Array.init) + Array(header.utf8) + [0, 0, 0, 0])
@@ -81,7 +75,6 @@ import Testing
     }
 
     @Test(arguments: [SIGINT, SIGTERM]) func signalsEndAfterTheStepAndSave(_ number: Int32) throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let weights = "\(folder)/weights.safetensors"
         let process = try start(["--epochs", "1000", "--save", weights])
         // The first line of progress says that training is on its way.

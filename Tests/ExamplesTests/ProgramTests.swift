@@ -1,6 +1,7 @@
 // All example programs: help, bad command lines and files, and a run of moments with what it saves.
 import Foundation
 import Tapestry
+import TestSupport
 import Testing
 
 private let names = [
@@ -35,14 +36,9 @@ private let badFiles: [(program: String, words: [String], message: String)] = [
     ("compare-with-torch", ["--load", "FOLDER/text"], "the header length at byte 0"),
 ]
 
-@Suite(.serialized) final class ProgramTests {
-    private let folder: String
-
-    init() throws {
-        folder = NSTemporaryDirectory() + "tapestry-\(UInt64.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
+@Suite(.serialized) struct ProgramTests {
+    private let temporary = TemporaryFolder()
+    private var folder: String { temporary.root }
 
     @Test(arguments: names) func helpShowsTheCommonFlagsAndExamples(_ name: String) throws {
         let result = try Program(name).run(["--help"])

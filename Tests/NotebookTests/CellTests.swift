@@ -1,10 +1,13 @@
 // What the percent format means.
 import Tapestry
+import TestSupport
 import Testing
 
 @testable import notebook
 
 @Suite struct CellTests {
+    private let folder = TemporaryFolder()
+
     private func cells(_ script: String) throws -> [Cell] { try Cell.parse(script, path: "a.swift") }
 
     @Test func markersBeginCodeAndText() throws {
@@ -62,7 +65,7 @@ import Testing
     }
 
     @Test func theProgramKeepsLinesAndMarksCells() throws {
-        let path = try temporaryFile("// %% [markdown]\n// # A *title*\n// %%\n\nlet a = 1\n// %% b\nprint(a)\n")
+        let path = try folder.script("// %% [markdown]\n// # A *title*\n// %%\n\nlet a = 1\n// %% b\nprint(a)\n")
         let script = try Script(path: path)
         #expect(script.title == "A title")
         #expect(
@@ -77,7 +80,7 @@ import Testing
         ([UInt8]("// %% [markdown]\n// only words\n".utf8), "holds no code"), ([], "holds no code"),
     ])
     func filesThatAreNoScriptsAreRefused(_ bytes: [UInt8], _ message: String) throws {
-        let path = try temporaryFile(bytes)
+        let path = try folder.script(bytes)
         #expect { try Script(path: path) } throws: { "\($0)" == "\(path): \(message)" }
     }
 }

@@ -1,5 +1,6 @@
 // The Swift in the README and in the guides runs as it stands there.
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct GuideTests {
@@ -15,14 +16,12 @@ import Testing
             .filter { !$0.hasPrefix("// swift-tools-version") && !$0.contains(": Primitive") }
         let modules = ["Foundation", "Tapestry", "data", "nn", "optim", "vision"]
         let imports = modules.map { "import \($0)\n" }.joined()
-        let folder = NSTemporaryDirectory()
+        let folder = TemporaryFolder()
         let code = pieces.map { piece in
             piece.split(separator: "\n").filter { !$0.hasPrefix("import ") }.joined(separator: "\n")
-        }.joined(separator: "\n// %%\n").replacing("\"tape.svg\"", with: "\"\(folder)/tape.svg\"")
+        }.joined(separator: "\n// %%\n").replacing("\"tape.svg\"", with: "\"\(folder.path("tape.svg"))\"")
         #expect(!pieces.isEmpty)
-        let path = try temporaryFile("// %%\n" + imports + code)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let result = try notebook(path)
+        let result = try notebook(try folder.script("// %%\n" + imports + code))
         #expect(result.status == 0, "\(result.errors)")
     }
 }

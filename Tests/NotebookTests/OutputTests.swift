@@ -1,10 +1,12 @@
 // Output cut by cell, and what is said about failures.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import notebook
 
 @Suite struct OutputTests {
+    private let folder = TemporaryFolder()
     private let stream = Array("a\n\u{1e}T 1\nb\u{1e}T 2\n\u{1e}T 3\nc \u{1e}x \u{1e}T y \u{1e}".utf8)
 
     @Test(arguments: [1, 2, 3, 5, 100]) func marksAreFoundHoweverTheStreamIsCut(_ size: Int) {
@@ -54,7 +56,7 @@ import Testing
     }
 
     @Test func ofACrashTheReasonAndTheScriptsLinesAreKept() throws {
-        let script = try Script(path: try temporaryFile("print(1)"))
+        let script = try Script(path: try folder.script("print(1)"))
         let name = (script.path as NSString).lastPathComponent
         var output = """
             before
@@ -76,7 +78,7 @@ import Testing
     }
 
     @Test func theLibrarysOwnWordsAreTheReason() throws {
-        let script = try Script(path: try temporaryFile("print(1)"))
+        let script = try Script(path: try folder.script("print(1)"))
         var output = "before\ntapestry: matmul: inner dimensions differ at a.swift:5\n"
         #expect(Failure(.signal(6), &output, script).text == "tapestry: matmul: inner dimensions differ at a.swift:5")
         var nothing = "text"

@@ -1,10 +1,13 @@
 // The tool as a program: scripts are compiled and run, pages written.
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct RunTests {
+    private let folder = TemporaryFolder()
+
     @Test func aScriptRunsAndItsPageHoldsItsOutput() throws {
-        let path = try temporaryFile(
+        let path = try folder.script(
             """
             // %% [markdown]
             // # A small *lesson*
@@ -36,17 +39,31 @@ import Testing
         #expect(page.contains("This cell did not run."))
         let markdown = try String(contentsOfFile: path + ".md", encoding: .utf8)
         #expect(markdown.contains("```text\nsum 6.0\n```"))
-        let folder = "\(path)_figures"
-        #expect(markdown.contains("(\((folder as NSString).lastPathComponent)/figure-1.svg)"))
-        #expect(FileManager.default.fileExists(atPath: folder + "/figure-1.svg"))
+        #expect(markdown.contains("(script.swift_figures/figure-1.svg)"))
+        #expect(FileManager.default.fileExists(atPath: path + "_figures/figure-1.svg"))
     }
 
     @Test func aScriptThatDoesNotCompileIsNamedByLine() throws {
-        let path = try temporaryFile("// %%\nlet a = 1\n// %% second\nprint(b)\n")
+        let path = try folder.script("// %%\nlet a = 1\n// %% second\nprint(b)\n")
         let result = try notebook(path)
         #expect(result.status == 1)
         #expect(result.errors.hasPrefix("\(path):4:7: error: cannot find 'b' in scope"))
         #expect(result.errors.hasSuffix("notebook: \(path): cell 2 (second) failed: does not compile\n"))
+    }
+
+    /// The script is ended, its page would say so, and the folder that it was compiled in is gone.
+    @Test func aToolThatIsToldToEndLeavesNothing() throws {
+        let path = try folder.script("print(\"ready\")\nimport Foundation\nwhile true { sleep(1) }\n")
+        let process = try startNotebook([path], environment: ["TMPDIR": folder.root])
+        let output = (process.standardOutput as! Pipe).fileHandleForReading
+        while case let data = output.availableData, !data.isEmpty, !data.contains(0x0a) {}
+        kill(process.processIdentifier, SIGTERM)
+        let errors = try (process.standardError as! Pipe).fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        let message = String(decoding: errors, as: UTF8.self)
+        #expect(process.terminationStatus == 1 && message.contains("ended by signal 15"), "\(message)")
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder.root)
+        #expect(!left.contains { $0.hasPrefix("notebook-") }, "\(left)")
     }
 
     @Test func commandLinesThatMakeNoSenseEndWithStatus2() throws {
