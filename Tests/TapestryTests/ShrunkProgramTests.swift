@@ -40,6 +40,21 @@ import Testing
             }, [block])
     }
 
+    @Test func aTensorMayBeOverwrittenWithAViewOfItself() throws {
+        let x = Tensor([[1, 2], [3, 4]] as [[Double]])
+        x.copy_(x.transpose(0, 1))
+        #expect(x.array(Double.self) == [1, 3, 2, 4])
+        let y = Tensor([1.0, 2, 3, 4, 5])
+        y.narrow(dim: 0, start: 1, length: 4).copy_(y.narrow(dim: 0, start: 0, length: 4))
+        #expect(y.array(Double.self) == [1, 1, 2, 3, 4])
+        try gradcheck(
+            {
+                let z = $0[0] * 2
+                z.copy_(z.transpose(0, 1))
+                return z.sin()
+            }, [Tensor([[0.5, -1], [2, 0.25]] as [[Double]]).requiresGrad()])
+    }
+
     @Test func repeatAlwaysCopies() {
         for (shape, repeats) in [([2, 3], [1, 1]), ([], []), ([3], [1, 1])] {
             let x = Tensor.ones(shape, dtype: .float64, requiresGrad: true)
