@@ -97,10 +97,11 @@ struct Highlighter {
         let text = String(characters[position..<position + length])
         // After a dot `self`, `init` and `default` are members like others.
         let isMember = position > 0 && characters[position - 1] == "."
+        let isModule = parts.last?.text == " " && parts.dropLast().last == Part(.keyword, "import")
         let kind: Kind
         if Highlighter.keywords.contains(text), !isMember || text == "self" || text == "init" {
             kind = .keyword
-        } else if text.first?.isUppercase == true {
+        } else if isModule || text.first?.isUppercase == true {
             kind = .type
         } else {
             kind = peek(length) == "(" ? .call : .plain

@@ -36,6 +36,7 @@ struct Inline {
             case "!": image()
             case "$": mathematics()
             case "h": address()
+            case " ": fixedSpace()
             default: false
             }
         guard !taken else { return }
@@ -159,7 +160,16 @@ struct Inline {
         return scheme.contains { "/#?".contains($0) } || ["http", "https", "mailto"].contains(scheme.lowercased())
     }
 
-    /// `$…$`: mathematics as it is written, with raised `x^2`, `x^{10}` and lowered `x_i`, `x_{ij}`.
+    /// The spaces of `3 × 3` and `5 %`: no line ends there.
+    private mutating func fixedSpace() -> Bool {
+        let next = position + 1 < text.count ? text[position + 1] : " "
+        guard next == "×" || next == "%" || position > 0 && text[position - 1] == "×" else { return false }
+        html += "\u{a0}"
+        position += 1
+        return true
+    }
+
+    /// `$…$`: mathematics as it is written, with raised `x^2`, `x^{10}`, lowered `x_i`, `x_{ij}` and a minus for `-`.
     private mutating func mathematics() -> Bool {
         let mark = sees("$$", at: position) ? "$$" : "$"
         let start = position + mark.count
@@ -173,7 +183,7 @@ struct Inline {
 
     private static func formula(_ text: ArraySlice<Character>) -> String {
         var html = ""
-        var rest = text
+        var rest = text.map { $0 == "-" ? "−" : $0 }[...]
         while let character = rest.popFirst() {
             guard character == "^" || character == "_", let next = rest.first, !next.isWhitespace else {
                 html += escapedMarkup(String(character))

@@ -67,8 +67,9 @@ struct Page {
         case .figure(let name):
             let kind = name.hasSuffix(".svg") ? "svg+xml" : "png"
             let data = Data(run.figures[name] ?? []).base64EncodedString()
-            return
-                "<figure><img src=\"data:image/\(kind);base64,\(data)\" alt=\"\(escapedMarkup(alternative(name)))\"></figure>"
+            // It can have the focus: a tap shows a figure that was made to fit in its own size.
+            let image = "<img src=\"data:image/\(kind);base64,\(data)\" alt=\"\(escapedMarkup(alternative(name)))\">"
+            return "<figure tabindex=\"0\">\(image)</figure>"
         }
     }
 

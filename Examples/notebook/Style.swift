@@ -35,12 +35,20 @@ extension Page {
         blockquote { padding: 0.1em 1em; border-left: 3px solid var(--accent); background: var(--shade); }
         hr { border: 0; border-top: 1px solid var(--line); margin: 2em 0; }
         code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-        code { font-size: 0.88em; background: var(--shade); padding: 0.1em 0.3em; border-radius: 4px; overflow-wrap: anywhere; }
+        code { font-size: 0.88em; background: var(--shade); padding: 0.1em 0.25em; border-radius: 4px; overflow-wrap: anywhere; }
         pre { margin: 0; padding: 0.8em 1em; font-size: 0.8125rem; line-height: 1.5; overflow-x: auto; tab-size: 4; }
+        pre, .table {
+          /* A shadow at the right edge as long as there is more to scroll to: the first layer moves with the text and
+             covers it at the end. */
+          --ground: var(--paper);
+          background:
+            linear-gradient(to left, var(--ground) 40%, transparent) right / 2rem 100% no-repeat local,
+            linear-gradient(to left, var(--line), transparent) right / 0.9rem 100% no-repeat scroll, var(--ground);
+        }
         pre code { font-size: inherit; background: none; padding: 0; overflow-wrap: normal; }
-        pre.code { background: var(--shade); }
+        pre.code { --ground: var(--shade); }
         .text > pre.code { border: 1px solid var(--line); border-radius: 8px; margin: 1em 0; }
-        .math { font-family: "STIX Two Math", Cambria, "Times New Roman", serif; font-style: italic; font-size: 1.08em; }
+        .math { white-space: nowrap; font-family: "STIX Two Math", Cambria, "Times New Roman", serif; font-style: italic; font-size: 1.08em; }
         sup, sub { font-size: 0.72em; line-height: 0; }
         .table { overflow-x: auto; margin: 1em 0; }
         table { border-collapse: collapse; font-size: 0.94em; }
@@ -60,10 +68,11 @@ extension Page {
         .output { border-top: 1px solid var(--line); }
         .output > pre + pre, .output > figure + pre, .output > .note { border-top: 1px dashed var(--line); }
         .note { margin: 0; padding: 0.5em 1rem; font-size: 0.875rem; color: var(--soft); }
-        figure { margin: 0; padding: 0.8em 1em; text-align: center; }
+        figure { margin: 0; padding: 0.8em 1em; text-align: center; overflow-x: auto; }
         figure img { max-width: 100%; height: auto; background: #fff; border-radius: 6px; }
+        figure:focus img { max-width: none; }
         .failed { border-color: var(--bad); }
-        .error { color: var(--bad); background: var(--bad-shade); white-space: pre-wrap; overflow-wrap: anywhere; }
+        .error { --ground: var(--bad-shade); color: var(--bad); white-space: pre-wrap; overflow-wrap: anywhere; }
         .unrun pre.code { opacity: 0.6; }
         .keyword { color: var(--keyword); } .string { color: var(--string); } .comment { color: var(--comment); }
         .number { color: var(--number); } .type { color: var(--type); } .call { color: var(--call); }
@@ -72,8 +81,9 @@ extension Page {
         @media (max-width: 40rem) {
           h1 { font-size: 1.6rem; }
           pre { font-size: 0.75rem; padding: 0.7em 0.8em; }
-          figure { padding: 0.5em; overflow-x: auto; }
-          figure img { max-width: max(100%, 34rem); }
+          figure { padding: 0.5em; }
+          th, td { padding: 0.35em 0.5em; }
+          .math { white-space: normal; }
         }
         @media print {
           :root { --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --shade: #f5f5f5; }

@@ -28,6 +28,14 @@ private let pieces = [
             ])
     }
 
+    @Test func modulesAreTypesHoweverSpelled() {
+        #expect(
+            Highlighter.parts("import nn\nlet a = nn") == [
+                Part(.keyword, "import"), Part(.plain, " "), Part(.type, "nn"), Part(.plain, "\n"), Part(.keyword, "let"),
+                Part(.plain, " a = nn"),
+            ])
+    }
+
     @Test func interpolationsAreCode() {
         #expect(
             Highlighter.parts("\"a \\(f(1)) b\"") == [

@@ -36,7 +36,8 @@ private let lines: [(String, String)] = [
     ("[a](data:text/html,b) [c] (d)", "[a](data:text/html,b) [c] (d)"), ("![a](b.png)", "<a href=\"b.png\">a</a>"),
     ("see https://a.b/c.", "see <a href=\"https://a.b/c\">https://a.b/c</a>."),
     ("$a_1 * b_2$ costs $5", "<span class=\"math\">a<sub>1</sub> * b<sub>2</sub></span> costs $5"),
-    ("$e^{-x}$ $x^", "<span class=\"math\">e<sup>-x</sup></span> $x^"),
+    ("$e^{-x}$ $x^", "<span class=\"math\">e<sup>−x</sup></span> $x^"),
+    ("3 × 3, $a - 1$ is 5 % of it", "3\u{a0}×\u{a0}3, <span class=\"math\">a − 1</span> is 5\u{a0}% of it"),
     ("$$x<y$$", "<span class=\"math\">x&lt;y</span>"),
 ]
 

@@ -33,7 +33,7 @@ import Testing
         let page = try String(contentsOfFile: html, encoding: .utf8)
         #expect(page.contains("<title>A small lesson</title>"))
         #expect(page.contains("<pre>sum 6.0</pre>"))
-        #expect(page.contains("<figure><img src=\"data:image/svg+xml;base64,"))
+        #expect(page.contains("<figure tabindex=\"0\"><img src=\"data:image/svg+xml;base64,"))
         #expect(page.contains("<pre>--epochs 2</pre>"))
         #expect(page.contains("<pre class=\"error\">Fatal error: Index out of range\n  at "))
         #expect(page.contains("This cell did not run."))
