@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """The lessons' recipes on all of MNIST in PyTorch, to lay beside `swift run 01-pytorch-mnist-cnn --data DIR` and so on.
 
-  recipes.py 01|02|03|05 DIR [--seed N] [--epochs N]
+  recipes.py 01|02|03|05|resnet34 DIR [--seed N] [--epochs N] [--preset tiny] [--threads N]
 
-DIR holds the four MNIST files as .gz. Prints the accuracy on the 10,000 test images after each pass.
+DIR holds the four MNIST files as .gz. Prints the accuracy on the 10,000 test images after each pass. `resnet34` is that
+of `swift run resnet34 --preset full --data DIR`, with `--preset tiny` that of `swift run resnet34`.
 """
 import argparse
 import gzip
+import os
+import sys
+import time
 
 import numpy
 import torch
@@ -44,6 +48,21 @@ def lesson02():
     return model
 
 
+def resnet34(momentum):
+    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../VisionTests/Resources"))
+    from models import KerasResNet34  # which wants torchvision too
+
+    model = KerasResNet34()
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.momentum = momentum
+    nn.init.xavier_uniform_(model.head.weight)
+    nn.init.zeros_(model.head.bias)
+    return model
+
+
 def accuracy(forward, x, y):
     with torch.no_grad():
         return sum((forward(a).argmax(1) == b).sum().item() for a, b in zip(x.split(500), y.split(500))) / len(y)
@@ -53,15 +72,17 @@ def train(model, optimizer, training, test, batch, epochs):
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*training), batch_size=batch, shuffle=True)
     for epoch in range(epochs):
         model.train()
-        total = 0.0
+        total, start = 0.0, time.perf_counter()
         for x, y in loader:
             loss = F.cross_entropy(model(x), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             total += loss.item() * len(y)
+        seconds = time.perf_counter() - start
         found = accuracy(model.eval(), *test)
-        print(f"epoch {epoch + 1}: loss {total / len(training[1]):.4f}, test accuracy {found * 100:.2f} %", flush=True)
+        print(f"epoch {epoch + 1}: loss {total / len(training[1]):.4f}, test accuracy {found * 100:.2f} %, "
+              f"trained in {seconds:.0f} s", flush=True)
 
 
 def lesson03(training, test, seed):
@@ -91,11 +112,15 @@ def lesson03(training, test, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lesson", choices=["01", "02", "03", "05"])
+    parser.add_argument("lesson", choices=["01", "02", "03", "05", "resnet34"])
     parser.add_argument("folder")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--preset", choices=["tiny", "full"], default="full")
+    parser.add_argument("--threads", type=int)
     options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
     training, test = images(options.folder, "train"), images(options.folder, "t10k")
     seed = options.seed if options.seed is not None else {"02": 2, "03": 1}.get(options.lesson, 0)
     torch.manual_seed(seed)
@@ -108,6 +133,13 @@ def main():
         train(model, torch.optim.NAdam(model.parameters(), lr=1e-3, eps=1e-7), kept, test, 32, options.epochs or 10)
     elif options.lesson == "03":
         lesson03(training, test, seed)
+    elif options.lesson == "resnet34":
+        tiny = options.preset == "tiny"
+        model = resnet34(momentum=0.1 if tiny else 0.01)
+        if tiny:
+            training, test = [t[:2400] for t in training], [t[:1000] for t in test]
+        train(model, torch.optim.NAdam(model.parameters(), lr=1e-3), training, test, 32,
+              options.epochs or (2 if tiny else 10))
     else:
         model = lesson05()
         centred = [((x - 0.5) / 0.5, y) for x, y in (training, test)]

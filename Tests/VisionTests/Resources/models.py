@@ -139,4 +139,5 @@ def main():
               os.path.join(folder, "models.safetensors"))
 
 
-main()
+if __name__ == "__main__":
+    main()
