@@ -37,7 +37,8 @@ public struct Arguments {
             }
             guard let flag = flags.first(where: { $0.name == word }) else {
                 let nearest = flags.map { ($0.name, distance($0.name, word)) }.min { $0.1 < $1.1 }
-                let hint = nearest.map { $0.1 <= max(2, word.count / 2) ? "; did you mean \($0.0)?" : "" } ?? ""
+                // Two letters that changed places make two replacements.
+                let hint = nearest.map { $0.1 <= 2 ? "; did you mean \($0.0)?" : "" } ?? ""
                 throw UsageError(description: "unknown flag \(word)\(hint) (--help lists all)")
             }
             guard given[flag.name] == nil else { throw UsageError(description: "\(word) is given twice") }

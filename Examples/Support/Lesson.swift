@@ -6,7 +6,7 @@ import vision
 public struct LessonOptions: Sendable {
     /// Show in seconds that everything runs, instead of reaching the figures that the text speaks of.
     public let isQuick: Bool
-    /// A folder with all of MNIST; nil for the subset that ships with the package.
+    /// A folder with all of MNIST; nil for the subset that ships with the package, or in a lesson without images.
     public let data: String?
     /// Passes over the training images.
     public let epochs: Int
@@ -15,13 +15,19 @@ public struct LessonOptions: Sendable {
 /// Reads the command line of a lesson. `--help` prints the flags and ends the program; a command line that makes no
 /// sense ends it with one line on standard error and status 2, a folder without MNIST or with damaged files with status 1.
 ///
-/// - Parameter epochs: how often a lesson that trains goes through the images that ship here, and through all of MNIST;
-///   another number can then be asked for. `--quick` makes it one.
-public func lessonOptions(_ name: String, epochs: (shipped: Int, all: Int)? = nil) -> LessonOptions {
+/// - Parameters:
+///   - readsDigits: whether the lesson has use for MNIST, so that `--data` can be given.
+///   - epochs: how often a lesson that trains goes through the images that ship here, and through all of MNIST; another
+///     number can then be asked for. `--quick` makes it one.
+public func lessonOptions(
+    _ name: String, readsDigits: Bool = true, epochs: (shipped: Int, all: Int)? = nil
+) -> LessonOptions {
     var flags: [Arguments.Flag] = [
-        .init("--quick", nil, "run in seconds, without reaching the results that the text speaks of"),
-        .init("--data", "DIR", "folder with all of MNIST, plain or .gz (default: the subset shipped here)"),
+        .init("--quick", nil, "run in seconds, without reaching the results that the text speaks of")
     ]
+    if readsDigits {
+        flags.append(.init("--data", "DIR", "folder with all of MNIST, plain or .gz (default: the subset shipped here)"))
+    }
     if let epochs {
         let numbers = epochs.shipped == epochs.all ? "\(epochs.all)" : "\(epochs.shipped); with --data \(epochs.all)"
         flags.append(.init("--epochs", "N", "passes over the training images (default \(numbers))"))

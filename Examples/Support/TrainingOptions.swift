@@ -21,9 +21,14 @@ public struct TrainingOptions {
         let learningRate: Double
         /// The fewest epochs that can be asked for: with 0 a program only uses what it has loaded.
         let fewest: Int
+        /// The most samples in a step that can be asked for, where a program makes as many as it is asked for.
+        let largestBatch: Int
 
-        public init(epochs: Int, batchSize: Int, learningRate: Double, fewest: Int = 0) {
-            (self.epochs, self.batchSize, self.learningRate, self.fewest) = (epochs, batchSize, learningRate, fewest)
+        public init(
+            epochs: Int, batchSize: Int, learningRate: Double, fewest: Int = 0, largestBatch: Int = .max
+        ) {
+            (self.epochs, self.batchSize, self.learningRate) = (epochs, batchSize, learningRate)
+            (self.fewest, self.largestBatch) = (fewest, largestBatch)
         }
     }
 
@@ -48,7 +53,7 @@ public struct TrainingOptions {
     public init(_ arguments: Arguments, _ defaults: Defaults) throws {
         quick = arguments.has("--quick")
         epochs = try arguments.int("--epochs", defaults.fewest...Int.max) ?? (quick ? 1 : defaults.epochs)
-        batchSize = try arguments.int("--batch-size", 1...Int.max) ?? defaults.batchSize
+        batchSize = try arguments.int("--batch-size", 1...defaults.largestBatch) ?? defaults.batchSize
         learningRate = try arguments.positive("--lr") ?? defaults.learningRate
         seed = try arguments.seed()
         threads = try arguments.threads()

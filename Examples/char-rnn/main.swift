@@ -32,6 +32,7 @@ run("char-rnn") { (settings: Settings) in
     try options.begin()
     let text = options.epochs > 0 || options.load == nil ? try readText(settings.text) : ""
     let (model, vocabulary) = try makeModel(text, settings)
+    let prompt = try vocabulary.encode(settings.prompt, from: "--prompt")
     if options.epochs > 0 {
         let source = settings.text ?? "sonnets.txt"
         var numbers = try vocabulary.encode(text, from: source)
@@ -39,7 +40,7 @@ run("char-rnn") { (settings: Settings) in
         try train(model, numbers, vocabulary, source, options)
         try options.saveWeights(of: model, metadata: metadata(vocabulary))
     }
-    print(try write(model, vocabulary, settings))
+    print(write(model, vocabulary, prompt, settings))
 }
 
 /// A new model of a text's characters, or that of `--load` with the characters it was trained with.
@@ -101,9 +102,9 @@ func train(
     }
 }
 
-/// Text drawn character by character, beginning with the prompt.
-func write(_ model: CharacterModel, _ vocabulary: Vocabulary, _ settings: Settings) throws -> String {
-    var inputs = try vocabulary.encode(settings.prompt, from: "--prompt")
+/// Text drawn character by character, beginning with the prompt, which is also given as the characters' numbers.
+func write(_ model: CharacterModel, _ vocabulary: Vocabulary, _ prompt: [Int], _ settings: Settings) -> String {
+    var inputs = prompt
     var text = settings.prompt
     var state: (h: Tensor, c: Tensor)?
     noGrad {

@@ -6,7 +6,8 @@ struct Settings: ProgramSettings {
     let training: TrainingOptions
 
     // An epoch is one step, the samples are points.
-    private static let defaults = TrainingOptions.Defaults(epochs: 300, batchSize: 256, learningRate: 0.05)
+    private static let defaults = TrainingOptions.Defaults(
+        epochs: 300, batchSize: 256, learningRate: 0.05, largestBatch: 1_000_000)
 
     static let flags: [Arguments.Flag] =
         [.init("--wrong", nil, "check a gradient with a mistake, to see how that looks")]

@@ -19,7 +19,7 @@ func describe(_ model: nn.Module, _ options: TrainingOptions, _ training: Int, _
     print("\(parameters.reduce(0) { $0 + $1.parameter.count }) parameters")
     print(
         "\(training) training and \(test) test images, batch \(options.batchSize), Adam \(options.learningRate), "
-            + "\(InstructionSet.current.rawValue) kernels, \(numThreads) threads\n")
+            + "\(InstructionSet.current.rawValue) kernels, \(numThreads) thread\(numThreads == 1 ? "" : "s")\n")
     fflush(nil)
 }
 

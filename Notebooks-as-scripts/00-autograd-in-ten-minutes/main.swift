@@ -15,7 +15,7 @@ import Foundation
 import Tapestry
 import plot
 
-let options = lessonOptions("00-autograd-in-ten-minutes")
+let options = lessonOptions("00-autograd-in-ten-minutes", readsDigits: false)
 // %% [markdown]
 // ## A number that wants to know its influence
 //
@@ -33,8 +33,8 @@ print("f =", f.item())
 // ## What is on the tape
 //
 // Every op became a node that knows the nodes it came from. The drawing reads downwards, as the program ran; gradients
-// will flow upwards. Each node remembers its shape and, where Swift can tell it, the line of the script that made it:
-// that is how error messages name the line at fault.
+// will flow upwards. Each node remembers its shape (`[]` is that of a single number) and, where Swift can tell it, the
+// line of the script that made it: that is how error messages name the line at fault.
 // %% The drawn tape
 f.graph().show()
 // %% [markdown]
@@ -49,7 +49,7 @@ f.graph().show()
 // | sine = sin(a) | cos(a) | a: cos(2) ≈ −0.416 |
 // | product = a · b | b to a, a to b | a: 3, b: 2 |
 //
-// The leaf $a$ is used twice, so it is reached on two ways, and the contributions **add up**: 3 − 0.416. That sum is the
+// The leaf $a$ is used twice, so it is reached by two paths, and the contributions **add up**: 3 − 0.416. That sum is the
 // whole secret of weights that are used in many places, as those of a convolution are.
 //
 // The tape does the same walk. It goes through the nodes in the reverse order of their making, so that a node is visited
@@ -194,8 +194,8 @@ fitFigure[0, 1].yScale = .log
 fitFigure[0, 1].line(losses)
 fitFigure.show()
 // %% [markdown]
-// The loss does not go to zero: 0.49 is the variance of the noise ($0.7^2$), and no line can fit noise. A loss that
-// stops falling is not always a mistake.
+// The loss does not go to zero. The noise has variance 0.49 ($0.7^2$; these hundred draws a little more), and no line
+// can fit noise. A loss that stops falling is not always a mistake.
 //
 // ## To take along
 //

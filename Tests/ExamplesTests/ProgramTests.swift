@@ -19,6 +19,7 @@ private let badUsage: [(program: String, words: [String], message: String)] = [
     ("char-rnn", ["--temperature", "0"], "--temperature is '0'"),
     ("gan-mnist", ["--batch-size", "none"], "--batch-size is 'none'"),
     ("gradcheck-your-op", ["--wrong=yes"], "--wrong takes no value"),
+    ("gradcheck-your-op", ["--batch-size", "9223372036854775807"], "a whole number from 1 to 1000000"),
     ("compare-with-torch", [], "expected one of --load FILE, --save FILE and --quick"),
     ("compare-with-torch", ["--quick", "--model", "vgg"], "--model is 'vgg'; expected one of alexnet"),
 ]
@@ -32,6 +33,7 @@ private let badFiles: [(program: String, words: [String], message: String)] = [
     ("image-classifier", ["--quick", "--image", "FOLDER/text"], "neither a PNG nor a PNM file"),
     ("char-rnn", ["--text", "FOLDER/text"], "too few for 16 rows side by side"),
     ("char-rnn", ["--text", "FOLDER/absent"], "absent: cannot be read"),
+    ("char-rnn", ["--prompt", "日本"], "--prompt: has the character '日', which the model has never seen"),
     ("gan-mnist", ["--data", "FOLDER"], "has neither train-images-idx3-ubyte"),
     ("compare-with-torch", ["--load", "FOLDER/text"], "the header length at byte 0"),
 ]
