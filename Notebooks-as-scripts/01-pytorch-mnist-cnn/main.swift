@@ -51,7 +51,7 @@ gallery.show()
 //
 // A convolution slides a small window over the image and asks at each place: how much does this look like my pattern?
 // The answer is a sum of products. An image with three channels takes patterns with three layers, and the products of all
-// layers go into the *same* sum; to it comes the pattern's bias, once. Each pattern makes a channel of the result.
+// layers go into the *same* sum; the pattern's bias is added to it, once. Each pattern makes a channel of the result.
 //
 // **A fault met in lessons.** A second pattern's bias is said to be 0, and 1 is added: the bias of the first.
 //
@@ -156,8 +156,8 @@ training: for epoch in 0..<options.epochs {
         if options.isQuick, step == 50 { break training }
     }
 }
-let final = accuracy(model, test)
-print(String(format: "after training: %.2f %% of the test images are read correctly", final * 100))
+let reached = accuracy(model, test)
+print(String(format: "after training: %.2f %% of the test images are read correctly", reached * 100))
 // %% [markdown]
 // The loss of single batches jumps: 50 images are a small sample. What counts is the trend (here a running mean), and
 // the accuracy on the test images, which rises steeply at first and then slowly: the easy digits are learned at once.

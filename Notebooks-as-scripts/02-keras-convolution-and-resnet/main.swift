@@ -7,7 +7,7 @@
 // two photographs, with filters chosen by hand, so that one can *see* what they do. Then the same layers, with
 // filters found by training, read handwritten digits: first eight layers, then ResNet-34 with its residual units.
 //
-// Many lessons of this kind are written for Keras. Where Keras and PyTorch differ, and porting therefore goes wrong in
+// Many lessons of this kind are written for Keras. Where Keras and PyTorch differ, and a port therefore goes wrong in
 // silence, the difference is computed here: the order of the axes, SAME padding, a loss on probabilities, and the
 // momentum of batch normalisation.
 // %% Imports
@@ -260,12 +260,12 @@ let validationSet = data.Subset(training, indices: Array(0..<validationCount))
 let trainingSet = data.Subset(training, indices: Array(validationCount..<(validationCount + trainingCount)))
 print("\(trainingSet.count) images to train on, \(validationSet.count) to validate, \(test.count) to test")
 // %% [markdown]
-// ## Two convolutions, two kinds of dropout
+// ## Two convolutions, and dropout twice
 //
 // Nearly all of the 1.6 million weights sit in one place: the linear layer that takes 64 channels of 14 × 14 to 128
 // numbers. With so many weights for so few pictures it could learn the pictures by heart. **Dropout** makes that hard:
-// in training, a quarter of its inputs (later half) is set to 0 at random, and the rest is scaled up so that the mean
-// stays. No weight can rely on one single other. In evaluation dropout does nothing.
+// in training, a quarter of its inputs is set to 0 at random (half of those of the last layer), and the rest is scaled
+// up so that the mean stays. No weight can rely on a single other one. In evaluation dropout does nothing.
 //
 // Keras draws first weights by Glorot's rule and sets biases to 0, so the network begins here as it would there.
 // %% The network
@@ -405,7 +405,7 @@ print("without a stride nothing stands in the shortcut:", models.ResidualUnit(64
 // **A fault met in lessons.** They keep the layers of a unit in a list and call one after the other, which is fine, but
 // put an activation *function* among the layers. It can be called like one, so the forward pass works; but it is no
 // layer. Keras does not track it, printing and summing up leave it out, and with an activation that has weights of its
-// own, these would neither be trained nor saved. Above, the activation is a `ReLU()`, a module as the others.
+// own, these would neither be trained nor saved. Above, the activation is a `ReLU()`, a module like the others.
 //
 // ## 34 layers
 //

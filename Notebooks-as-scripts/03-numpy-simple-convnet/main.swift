@@ -331,14 +331,14 @@ for iteration in 0...iterations {
     faultyLosses.append(step(faulty, x, t, learning: 4))
     if (iteration + 1) % 200 == 0 {
         let figures = (repairedLosses.last!, faintLosses.last!, faultyLosses.last!)
-        let text = "loss %.4f, from small weights %.4f, last layer frozen too %.4f"
+        let text = "loss %.4f, from small weights %.4f, these with a frozen last layer %.4f"
         print("step", iteration + 1, String(format: text, figures.0, figures.1, figures.2))
     }
 }
-let final = tested(testLabels.count).map { String(format: "%.2f %%", $0 * 100) }
-print("test accuracy: all learn", final[0])
-print("               all learn, from small weights", final[1])
-print("               small weights, last layer frozen", final[2])
+let reached = tested(testLabels.count).map { String(format: "%.2f %%", $0 * 100) }
+print("test accuracy: all learn", reached[0])
+print("               all learn, from small weights", reached[1])
+print("               small weights, last layer frozen", reached[2])
 print("the frozen layer has changed by", (faulty[4].detach() - lastBefore).abs().max().item())
 // %% The three beside each other
 let course = plot.Figure(rows: 1, columns: 2, width: 840, height: 330)
@@ -346,21 +346,22 @@ course[0, 0].title = "Loss of each batch"
 course[0, 0].xLabel = "step"
 course[0, 0].yLimits = 0...3  // the very first losses of larger weights are larger still
 course[0, 0].line(repairedLosses, label: "all learn").line(faintLosses, label: "from small weights")
-course[0, 0].line(faultyLosses, label: "last layer frozen too")
+course[0, 0].line(faultyLosses, label: "these, last layer frozen")
 course[0, 1].title = "Accuracy on test images"
 course[0, 1].xLabel = "step"
 course[0, 1].yLimits = 0...1
 course[0, 1].legend = .bottomRight
-for (network, name) in ["all learn", "from small weights", "last layer frozen too"].enumerated() {
+for (network, name) in ["all learn", "from small weights", "these, last layer frozen"].enumerated() {
     course[0, 1].line(testedAt, onTest.map { $0[network] }, label: name)
 }
 course[0, 1].line(testedAt, onTraining, label: "all learn, on training images", style: .dashed)
 course.show()
 // %% [markdown]
 // The faulty network learns all the same! Ten random directions in a space of 100 dimensions are nearly at right angles,
-// so they make ten usable targets, and the layers below learn to aim at them. That is why nobody noticed. But it starts
-// later and stays behind all the way, because the small weights of its last layer cannot grow. (At this rate a single
-// unlucky batch still costs either network a few per cent; the curve shows such dips.)
+// so they make ten usable targets, and the layers below learn to aim at them. That is why nobody noticed. But its loss
+// begins to fall later than that of the network with the same first weights, and stays above it, because the small
+// weights of its last layer cannot grow. (At this rate a single unlucky batch still costs either network a few per cent;
+// the curves of the accuracy show such dips.)
 //
 // A good accuracy does not prove that a program does what it says. One cheap test would have found it: compare every
 // array before and after a step, as the last printed line does.

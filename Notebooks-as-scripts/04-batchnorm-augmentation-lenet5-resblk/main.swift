@@ -285,7 +285,7 @@ feedFigure.show()
 // ## Four ideas on the way to ResNet
 //
 // | network | weights | idea |
-// |---|---|---|
+// |---|---:|---|
 // | AlexNet (2012) | 61,100,840 | ReLU, dropout, pooling with overlap, neighbouring channels normalised; graphics cards |
 // | VGG-16 (2014) | 138,357,544 | only 3 × 3 filters, more of them |
 // | GoogLeNet (2014) | 6,624,904 | several sizes of filter side by side; 1 × 1 filters save the work |
@@ -362,7 +362,7 @@ samplesFigure.show()
 // ## The network, with and without activations
 //
 // **A fault met in lessons.** No activation stands between the two convolutions. Two linear layers in a row are one
-// linear layer, so the second convolution would be for nothing. Max pooling in between saves the day to a part, since a
+// linear layer, so the second convolution would be for nothing. Max pooling in between saves the day in part, since a
 // maximum is not linear. Both versions have the same 40,010 weights, so the comparison is fair.
 // %% Two versions of a network
 final class Lenet5: nn.Module {
@@ -412,6 +412,7 @@ for activations in [false, true] {
 let lenetFigure = plot.Figure(width: 600, height: 280)
 lenetFigure[0, 0].title = "Test accuracy"
 lenetFigure[0, 0].xLabel = "epoch"
+lenetFigure[0, 0].legend = .bottomRight
 lenetFigure[0, 0].yLimits = options.isQuick ? 0...1 : 0.6...1
 for activations in [true, false] {
     let values = accuracies[activations]!

@@ -8,11 +8,11 @@
 // layers. It learns more slowly, and one sees *how* it learns: for several passes nearly nothing happens, then nearly
 // everything.
 //
-// **Faults met in lessons.** The recipe is that of a common tutorial, with two repairs. There a module is used that was never imported
-// (`torchvision` itself, where only parts of it were); here the compiler would not let that pass. And there the optimiser
-// is made from a network that does not exist yet, before the model is created. An optimiser holds the parameters that it
-// is given; if the model is made anew afterwards, it moves weights that nobody uses, and nothing complains. So: **first
-// the model, then its optimiser**.
+// **Faults met in lessons.** The recipe is that of a common tutorial, with two repairs. There a module is used that was
+// never imported (`torchvision` itself, where only parts of it were); here the compiler would not let that pass. And
+// there the optimiser is made from a network that does not exist yet, before the model is created. An optimiser holds the
+// parameters that it is given; if the model is made anew afterwards, it moves weights that nobody uses, and nothing
+// complains. So: **first the model, then its optimiser**.
 //
 // The same program was run in PyTorch, from the same seed. Its figures stand beside ours below.
 // %% Imports
@@ -105,6 +105,7 @@ valley[0, 0].title = "60 steps in a narrow valley"
 valley[0, 0].line(plain.x, plain.y, label: "plain SGD", points: true)
 valley[0, 0].line(heavy.x, heavy.y, label: "momentum 0.8", points: true)
 valley[0, 0].xLabel = "x"
+valley[0, 0].yLabel = "y"
 valley[0, 1].title = "Distance from the lowest point"
 valley[0, 1].xLabel = "step"
 valley[0, 1].yScale = .log
