@@ -85,6 +85,7 @@ extension Page {
           th, td { padding: 0.35em 0.5em; }
           .math { white-space: normal; }
         }
+        @page { margin: 15mm 12mm; }
         @media print {
           :root { --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --shade: #f5f5f5; }
           body { font-size: 10.5pt; }
