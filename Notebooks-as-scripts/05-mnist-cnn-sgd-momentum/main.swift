@@ -117,8 +117,9 @@ valley.show()
 // %% [markdown]
 // ## Training
 //
-// Ten passes in batches of 128. The loss is printed as it goes, and after each pass the test images are counted, always
-// in the same order: shuffling them would change nothing but take time.
+// Ten passes in batches of 128. The loss is printed every hundred steps (a pass has 79 here, and 469 with all of MNIST),
+// and after each pass the test images are counted, always in the same order: shuffling them would change nothing but take
+// time.
 // %% Ten passes
 let loader = data.DataLoader(training, batchSize: 128, shuffle: true)
 let testLoader = data.DataLoader(test, batchSize: 128)
