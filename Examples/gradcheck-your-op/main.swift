@@ -54,9 +54,11 @@ func check(_ name: String, shape: [Int], _ op: ([Tensor]) -> Tensor) throws {
         fflush(nil)
         do { try body() } catch {
             print("wrong")
+            fflush(nil)
             throw error
         }
         print("right")
+        fflush(nil)
     }
     let beta = Tensor(1.7, requiresGrad: true)
     let x = Tensor.randn(shape, dtype: .float64, requiresGrad: true)
