@@ -3,7 +3,8 @@ import ExampleSupport
 
 struct Settings: ProgramSettings {
     let text: String?
-    let prompt: String
+    /// Nil for the usual one.
+    let prompt: String?
     let length: Int
     let temperature: Double
     let hidden: Int
@@ -31,7 +32,7 @@ struct Settings: ProgramSettings {
 
     init(_ arguments: Arguments) throws {
         text = arguments.string("--text")
-        prompt = arguments.string("--prompt") ?? "\n"
+        prompt = arguments.string("--prompt")
         training = try TrainingOptions(arguments, Settings.defaults)
         length = try arguments.int("--length", 0...1_000_000) ?? (training.quick ? 100 : 400)
         temperature = try arguments.positive("--temperature") ?? 0.7

@@ -18,6 +18,9 @@ struct Vocabulary {
     /// Those that a text is made of, in their own order.
     init(of text: String) { self.init(Set(text.unicodeScalars).sorted()) }
 
+    /// How a text begins unless one says otherwise: with a line break, or the first character if there is none.
+    var usualPrompt: String { numbers["\n"] == nil ? String(characters.prefix(1).map(Character.init)) : "\n" }
+
     /// All of them in a row.
     var text: String { String(String.UnicodeScalarView(characters)) }
 
@@ -39,6 +42,7 @@ func readText(_ path: String?) throws -> String {
     }
     guard let data = FileManager.default.contents(atPath: path) else { throw FileError(path, "cannot be read") }
     guard let text = String(data: data, encoding: .utf8) else { throw FileError(path, "is not UTF-8") }
+    guard !text.isEmpty else { throw FileError(path, "is empty") }
     return text.replacingOccurrences(of: "\r\n", with: "\n")
 }
 

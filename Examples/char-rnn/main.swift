@@ -32,7 +32,7 @@ run("char-rnn") { (settings: Settings) in
     try options.begin()
     let text = options.epochs > 0 || options.load == nil ? try readText(settings.text) : ""
     let (model, vocabulary) = try makeModel(text, settings)
-    let prompt = try vocabulary.encode(settings.prompt, from: "--prompt")
+    let prompt = try vocabulary.encode(settings.prompt ?? vocabulary.usualPrompt, from: "--prompt")
     if options.epochs > 0 {
         let source = settings.text ?? "sonnets.txt"
         var numbers = try vocabulary.encode(text, from: source)
@@ -102,10 +102,10 @@ func train(
     }
 }
 
-/// Text drawn character by character, beginning with the prompt, which is also given as the characters' numbers.
+/// Text drawn character by character, beginning with the prompt, the numbers of some characters.
 func write(_ model: CharacterModel, _ vocabulary: Vocabulary, _ prompt: [Int], _ settings: Settings) -> String {
     var inputs = prompt
-    var text = settings.prompt
+    var text = String(String.UnicodeScalarView(prompt.map { vocabulary.characters[$0] }))
     var state: (h: Tensor, c: Tensor)?
     noGrad {
         for _ in 0..<settings.length {
