@@ -26,7 +26,8 @@ public func lessonOptions(
         .init("--quick", nil, "run in seconds, without reaching the results that the text speaks of")
     ]
     if readsDigits {
-        flags.append(.init("--data", "DIR", "folder with all of MNIST, plain or .gz (default: the subset shipped here)"))
+        flags.append(
+            .init("--data", "DIR", "folder with all of MNIST, plain or .gz (default: the subset shipped here)"))
     }
     if let epochs {
         let numbers = epochs.shipped == epochs.all ? "\(epochs.all)" : "\(epochs.shipped); with --data \(epochs.all)"

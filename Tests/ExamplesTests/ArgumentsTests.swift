@@ -24,7 +24,8 @@ import Testing
     @Test(arguments: [
         (["--epoch", "3"], "unknown flag --epoch; did you mean --epochs?"),
         (["--jsno"], "did you mean --json?"), (["epochs", "3"], "did you mean --epochs?"),
-        (["--bson"], "unknown flag --bson; did you mean --json?"), (["--other"], "unknown flag --other (--help lists all)"),
+        (["--bson"], "unknown flag --bson; did you mean --json?"),
+        (["--other"], "unknown flag --other (--help lists all)"),
         (["--something-else"], "unknown flag --something-else (--help lists all)"),
         (["--epochs"], "--epochs needs a value"), (["--epochs", ""], "--epochs is empty"),
         (["--json=1"], "--json takes no value"), (["--json", "--json"], "--json is given twice"),

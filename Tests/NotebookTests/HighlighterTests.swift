@@ -31,7 +31,8 @@ private let pieces = [
     @Test func modulesAreTypesHoweverSpelled() {
         #expect(
             Highlighter.parts("import nn\nlet a = nn") == [
-                Part(.keyword, "import"), Part(.plain, " "), Part(.type, "nn"), Part(.plain, "\n"), Part(.keyword, "let"),
+                Part(.keyword, "import"), Part(.plain, " "), Part(.type, "nn"), Part(.plain, "\n"),
+                Part(.keyword, "let"),
                 Part(.plain, " a = nn"),
             ])
     }
