@@ -26,7 +26,7 @@ private enum Ending {
 struct Child {
     private let process: pid_t
     /// What it writes on standard output and standard error, in order; nil if that goes where ours goes.
-    private let output: FileHandle?
+    private let output: Int32?
 
     /// How a program has ended.
     enum End: Equatable {
@@ -80,13 +80,17 @@ struct Child {
         self.process = process
         Ending.child.store(process, ordering: .sequentiallyConsistent)
         Ending.passOn()
-        output = collectsOutput ? FileHandle(fileDescriptor: ends[0], closeOnDealloc: true) : nil
+        output = collectsOutput ? ends[0] : nil
     }
 
-    /// Hands on what the program writes, as it comes, until there is no more; then waits for its end.
+    /// Hands on what the program writes, as it comes, until there is no more; then waits for its end. Once for a child.
     func wait(_ body: ([UInt8]) -> Void = { _ in }) -> End {
         if let output {
-            while case let data = output.availableData, !data.isEmpty { body(Array(data)) }
+            var buffer = [UInt8](repeating: 0, count: 1 << 16)
+            while case let count = read(output, &buffer, buffer.count), count > 0 || (count < 0 && errno == EINTR) {
+                if count > 0 { body(Array(buffer[..<count])) }
+            }
+            close(output)
         }
         // Once it is waited for, its number may be another's.
         var ended = siginfo_t()
