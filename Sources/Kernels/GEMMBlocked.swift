@@ -67,8 +67,10 @@ extension GEMM {
     /// Computes `g`, k > 0.
     @inlinable @inline(never)
     static func blocked(_ g: GEMMArguments) {
-        // Products that have enough blocks each are done one after the other: less is packed at a time.
-        if g.batch > 1, g.m &* g.n &* g.k > 1 << 24 {
+        let plan = Plan(g)
+        // Large products whose operands would be packed whole are done one after the other: less is packed at a time.
+        let packsEach = (plan.packsA && g.aBatch != 0) || (plan.packsB && g.bBatch != 0)
+        if g.batch > 1, packsEach, g.m &* g.n &* g.k > 1 << 24 {
             var one = g
             one.batch = 1
             for _ in 0..<g.batch {
@@ -79,7 +81,6 @@ extension GEMM {
             }
             return
         }
-        let plan = Plan(g)
         let size = I.scalarSize
         let paddedN = ceilDivide(g.n, tileColumns) &* tileColumns
         let countA = g.aBatch == 0 ? 1 : g.batch

@@ -69,7 +69,9 @@ import Testing
     }
 
     /// Results of the kernels. Outputs are not a number before, so that what is not written shows.
-    func compute<Scalar: BinaryFloatingPoint>(_ s: Shape, _ inputs: Inputs<Scalar>, _ table: KernelTable) -> Results<Scalar> {
+    func compute<Scalar: BinaryFloatingPoint>(_ s: Shape, _ inputs: Inputs<Scalar>, _ table: KernelTable) -> Results<
+        Scalar
+    > {
         func output(_ count: Int) -> [Scalar] { Array(repeating: .nan, count: count) }
         var results = Results(
             y: output(inputs.dy.count), rectified: output(inputs.dy.count), dx: output(inputs.x.count),
@@ -151,13 +153,14 @@ import Testing
             shape(2, 17, 7, 5, 23, 3, 3, pad: same), shape(2, 33, 5, 6, 67, 3, 3, pad: same),
             shape(13, 37, 3, 4, 40, 3, 3, pad: same), shape(1, 130, 4, 4, 9, 3, 3, pad: same),
             // Pointwise, also where the planes of the channels crowd the caches.
-            shape(2, 24, 12, 13, 31, 1, 1), shape(2, 10, 16, 16, 48, 1, 1), shape(1, 300, 13, 11, 7, 1, 1), shape(9, 20, 7, 6, 31, 1, 1),
-            shape(3, 19, 8, 8, 20, 1, 1, stride: (2, 2)),
+            shape(2, 24, 12, 13, 31, 1, 1), shape(2, 10, 16, 16, 48, 1, 1), shape(1, 300, 13, 11, 7, 1, 1),
+            shape(9, 20, 7, 6, 31, 1, 1), shape(3, 19, 8, 8, 20, 1, 1, stride: (2, 2)),
             // Strides, dilation, uneven padding, in each axis its own.
             shape(2, 3, 23, 21, 24, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
             shape(2, 20, 11, 13, 18, 3, 3, stride: (2, 2), pad: same), shape(1, 5, 12, 9, 7, 3, 2, stride: (2, 3)),
             shape(1, 4, 9, 10, 18, 2, 3, stride: (3, 1), pad: (0, 2, 1, 0), dilation: (2, 3)),
-            shape(2, 16, 10, 10, 16, 3, 3, stride: (3, 3)), shape(2, 18, 9, 9, 16, 3, 3, pad: (2, 2, 2, 2), dilation: (2, 2)),
+            shape(2, 16, 10, 10, 16, 3, 3, stride: (3, 3)),
+            shape(2, 18, 9, 9, 16, 3, 3, pad: (2, 2, 2, 2), dilation: (2, 2)),
             shape(1, 3, 5, 6, 20, 1, 1, stride: (4, 4)), shape(1, 2, 40, 3, 2, 3, 1, pad: (1, 0, 2, 1)),
             // Groups, up to one channel each.
             shape(2, 12, 7, 7, 18, 3, 3, pad: same, groups: 3), shape(2, 40, 6, 5, 40, 3, 3, pad: same, groups: 2),
@@ -168,12 +171,14 @@ import Testing
 
     /// Shapes whose gradients are computed from lists where most of dy is zero.
     static let sparseShapes = [
-        shape(8, 16, 7, 6, 32, 5, 5, pad: (2, 2, 2, 2)), shape(9, 6, 14, 13, 16, 5, 5), shape(17, 32, 9, 10, 11, 3, 3, pad: (1, 1, 1, 1)),
+        shape(8, 16, 7, 6, 32, 5, 5, pad: (2, 2, 2, 2)), shape(9, 6, 14, 13, 16, 5, 5),
+        shape(17, 32, 9, 10, 11, 3, 3, pad: (1, 1, 1, 1)),
         // Channels around the widths of vectors, rows narrower than one, a strip of each row.
         shape(10, 17, 7, 5, 23, 3, 3, pad: (1, 1, 1, 1)), shape(8, 40, 3, 3, 9, 3, 3, pad: (0, 1, 1, 0)),
         shape(8, 96, 12, 9, 10, 3, 3, pad: (1, 1, 1, 1)), shape(8, 130, 4, 19, 5, 1, 3),
         // Strides, dilation of rows, groups.
-        shape(8, 20, 11, 13, 18, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)), shape(3, 40, 9, 9, 24, 5, 5, stride: (1, 2), groups: 4),
+        shape(8, 20, 11, 13, 18, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)),
+        shape(3, 40, 9, 9, 24, 5, 5, stride: (1, 2), groups: 4),
         shape(8, 33, 9, 10, 12, 3, 3, stride: (3, 1), pad: (2, 2, 0, 1), dilation: (2, 1)),
     ]
 

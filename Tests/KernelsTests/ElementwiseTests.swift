@@ -4,7 +4,9 @@ import Kernels
 import Testing
 
 @Suite struct ElementwiseTests {
-    static let edges: [Double] = [0, -0.0, 1, -1, 0.5, 88, -88, 100, -105, 1e-30, -1e-30, 1e30, .infinity, -.infinity, .nan]
+    static let edges: [Double] = [
+        0, -0.0, 1, -1, 0.5, 88, -88, 100, -105, 1e-30, -1e-30, 1e30, .infinity, -.infinity, .nan,
+    ]
 
     @Test(arguments: floatTables.indices, [UnaryOp.exp, .log, .tanh, .sigmoid, .sqrt, .relu, .reciprocal, .sin, .erf])
     func floatFunctionsAreWithinAFewRoundings(_ table: Int, _ op: UnaryOp) {
@@ -33,17 +35,21 @@ import Testing
         for (input, result) in zip(x, y) {
             let expected = f(input)
             #expect(
-                (expected.isNaN && result.isNaN) || result == expected || abs(result - expected) <= 1e-15 * abs(expected),
+                (expected.isNaN && result.isNaN) || result == expected
+                    || abs(result - expected) <= 1e-15 * abs(expected),
                 "\(doubleTables[table].name) \(op)(\(input)) is \(result), expected \(expected)")
         }
     }
 
-    @Test(arguments: floatTables.indices, BinaryOp.allCases) func binaryOpsWithEveryStride(_ table: Int, _ op: BinaryOp) {
+    @Test(arguments: floatTables.indices, BinaryOp.allCases) func binaryOpsWithEveryStride(_ table: Int, _ op: BinaryOp)
+    {
         var random = SeededGenerator(5)
         let a = (0..<80).map { _ in Float.random(in: 0.2...3, using: &random) }
         let b = (0..<80).map { _ in Float.random(in: 0.2...3, using: &random) }
         let f = Double.function(op)
-        for (aStride, bStride, yStride, count) in [(1, 1, 1, 37), (0, 1, 1, 20), (1, 0, 1, 8), (2, 3, 1, 13), (1, 1, 2, 21), (1, 1, 1, 0)] {
+        for (aStride, bStride, yStride, count) in [
+            (1, 1, 1, 37), (0, 1, 1, 20), (1, 0, 1, 8), (2, 3, 1, 13), (1, 1, 2, 21), (1, 1, 1, 0),
+        ] {
             var y = [Float](repeating: -1, count: 80)
             floatTables[table].binary(op, count, a, aStride, b, bStride, &y, yStride)
             for index in 0..<count {
@@ -53,7 +59,8 @@ import Testing
         }
     }
 
-    @Test(arguments: floatTables.indices, [(1, 100_003, 1), (7, 33, 1), (3, 5, 19), (2, 1000, 300), (1, 0, 3), (4, 1, 1)])
+    @Test(
+        arguments: floatTables.indices, [(1, 100_003, 1), (7, 33, 1), (3, 5, 19), (2, 1000, 300), (1, 0, 3), (4, 1, 1)])
     func sums(_ table: Int, _ extents: (Int, Int, Int)) {
         let (outer, length, inner) = extents
         var random = SeededGenerator(9)

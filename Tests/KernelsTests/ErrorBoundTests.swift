@@ -74,13 +74,17 @@ import Testing
     @Test(arguments: floatTables.indices) func exponentialsAndLogarithms(_ index: Int) {
         var generator = SeededGenerator(9)
         let exponents = (0..<20_000).map { _ in Float.random(in: -103...88.7, using: &generator) }
-        let positives = exponents.map { Foundation.exp($0) }.filter { $0 > 0 } + [1 - 0x1p-24, 1, 1 + 0x1p-23, .leastNonzeroMagnitude]
+        let positives =
+            exponents.map { Foundation.exp($0) }.filter { $0 > 0 } + [
+                1 - 0x1p-24, 1, 1 + 0x1p-23, .leastNonzeroMagnitude,
+            ]
         for (op, x, exact) in [
             (UnaryOp.exp, exponents, { Foundation.exp($0) }), (.log, positives, { Foundation.log($0) }),
         ] as [(UnaryOp, [Float], (Double) -> Double)] {
             var y = [Float](repeating: .nan, count: x.count)
             floatTables[index].unary(op, x.count, x, 1, &y, 1)
-            let worst = zip(x, y).map { abs(Double($1) - exact(Double($0))) / Double(Float(exact(Double($0))).ulp) }.max()!
+            let worst = zip(x, y).map { abs(Double($1) - exact(Double($0))) / Double(Float(exact(Double($0))).ulp) }
+                .max()!
             #expect(worst <= 2, "\(floatTables[index].name), \(op): \(worst) units in the last place")
         }
     }
@@ -102,7 +106,9 @@ import Testing
                     let bound = (2 * (high - low) + Double(count) + 10) * 0x1p-24
                     for (place, value) in zip(places, values) {
                         let exact = Foundation.exp(value - high) / total
-                        #expect(abs(Double(y[place]) - exact) <= bound * exact, "\(floatTables[index].name), \(count) elements")
+                        #expect(
+                            abs(Double(y[place]) - exact) <= bound * exact,
+                            "\(floatTables[index].name), \(count) elements")
                     }
                 }
             }
@@ -111,10 +117,18 @@ import Testing
 
     static let convolutions: [ConvolutionShape] = [
         // A gradient with many zeros goes another way from 8 images on.
-        .init(batch: 8, inChannels: 16, height: 6, width: 7, outChannels: 4, kernelHeight: 5, kernelWidth: 5, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
-        .init(batch: 2, inChannels: 3, height: 12, width: 13, outChannels: 8, kernelHeight: 5, kernelWidth: 5, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
-        .init(batch: 1, inChannels: 64, height: 7, width: 9, outChannels: 48, kernelHeight: 3, kernelWidth: 3, strideHeight: 2, strideWidth: 2, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
-        .init(batch: 1, inChannels: 8, height: 11, width: 6, outChannels: 12, kernelHeight: 3, kernelWidth: 1, dilationHeight: 2, groups: 4),
+        .init(
+            batch: 8, inChannels: 16, height: 6, width: 7, outChannels: 4, kernelHeight: 5, kernelWidth: 5, padTop: 2,
+            padBottom: 2, padLeft: 2, padRight: 2),
+        .init(
+            batch: 2, inChannels: 3, height: 12, width: 13, outChannels: 8, kernelHeight: 5, kernelWidth: 5, padTop: 2,
+            padBottom: 2, padLeft: 2, padRight: 2),
+        .init(
+            batch: 1, inChannels: 64, height: 7, width: 9, outChannels: 48, kernelHeight: 3, kernelWidth: 3,
+            strideHeight: 2, strideWidth: 2, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
+        .init(
+            batch: 1, inChannels: 8, height: 11, width: 6, outChannels: 12, kernelHeight: 3, kernelWidth: 1,
+            dilationHeight: 2, groups: 4),
     ]
 
     /// The bounds in the docs of `Tensor.conv2d`: an output is a sum of `filterSize` products and a bias; a gradient of
@@ -146,7 +160,9 @@ import Testing
         }
         for place in dy.indices {
             let (column, row) = (place % s.outWidth, place / s.outWidth % s.outHeight)
-            let (o, n) = (place / (s.outWidth * s.outHeight) % s.outChannels, place / (s.outWidth * s.outHeight * s.outChannels))
+            let (o, n) = (
+                place / (s.outWidth * s.outHeight) % s.outChannels, place / (s.outWidth * s.outHeight * s.outChannels)
+            )
             add(dy[place], 1, &biases[o])
             for c in 0..<s.groupIn {
                 for kh in 0..<s.kernelHeight {

@@ -4,7 +4,9 @@ import Testing
 
 @Suite(.serialized) struct GuardPageTests {
     static let counts = [0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 129, 1003]
-    static let extents = [(1, 1, 1), (3, 7, 1), (1, 17, 1), (2, 33, 5), (5, 3, 17), (1, 4097, 1), (2, 9, 1003), (0, 3, 2)]
+    static let extents = [
+        (1, 1, 1), (3, 7, 1), (1, 17, 1), (2, 33, 5), (5, 3, 17), (1, 4097, 1), (2, 9, 1003), (0, 3, 2),
+    ]
 
     /// Runs `body` with every table of both types and both sides of the guard, and looks at the bytes beside.
     func withGuards(
@@ -66,7 +68,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(1, 1, 1), (3, 5, 7), (1, 33, 65), (31, 1, 17), (17, 19, 3), (7, 129, 33), (65, 67, 69), (130, 35, 1)])
+    @Test(arguments: [
+        (1, 1, 1), (3, 5, 7), (1, 33, 65), (31, 1, 17), (17, 19, 3), (7, 129, 33), (65, 67, 69), (130, 35, 1),
+    ])
     func products(_ sizes: (Int, Int, Int)) {
         let (m, n, k) = sizes
         withGuards { table, make, _ in
@@ -88,20 +92,36 @@ import Testing
 
     static let convolutions: [ConvolutionShape] = [
         .init(batch: 1, inChannels: 1, height: 1, width: 1, outChannels: 1, kernelHeight: 1, kernelWidth: 1),
-        .init(batch: 2, inChannels: 1, height: 9, width: 11, outChannels: 5, kernelHeight: 5, kernelWidth: 5, padTop: 2, padBottom: 2, padLeft: 2, padRight: 2),
-        .init(batch: 1, inChannels: 3, height: 7, width: 13, outChannels: 17, kernelHeight: 3, kernelWidth: 3, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
+        .init(
+            batch: 2, inChannels: 1, height: 9, width: 11, outChannels: 5, kernelHeight: 5, kernelWidth: 5, padTop: 2,
+            padBottom: 2, padLeft: 2, padRight: 2),
+        .init(
+            batch: 1, inChannels: 3, height: 7, width: 13, outChannels: 17, kernelHeight: 3, kernelWidth: 3, padTop: 1,
+            padBottom: 1, padLeft: 1, padRight: 1),
         .init(batch: 1, inChannels: 33, height: 5, width: 7, outChannels: 35, kernelHeight: 3, kernelWidth: 3),
         .init(batch: 1, inChannels: 19, height: 13, width: 11, outChannels: 67, kernelHeight: 1, kernelWidth: 1),
-        .init(batch: 2, inChannels: 5, height: 11, width: 9, outChannels: 7, kernelHeight: 3, kernelWidth: 2, strideHeight: 2, strideWidth: 3, padTop: 1, padLeft: 1),
-        .init(batch: 1, inChannels: 6, height: 13, width: 13, outChannels: 9, kernelHeight: 3, kernelWidth: 3, dilationHeight: 2, dilationWidth: 3, groups: 3),
-        .init(batch: 1, inChannels: 9, height: 6, width: 17, outChannels: 9, kernelHeight: 3, kernelWidth: 3, padLeft: 2, groups: 9),
+        .init(
+            batch: 2, inChannels: 5, height: 11, width: 9, outChannels: 7, kernelHeight: 3, kernelWidth: 2,
+            strideHeight: 2, strideWidth: 3, padTop: 1, padLeft: 1),
+        .init(
+            batch: 1, inChannels: 6, height: 13, width: 13, outChannels: 9, kernelHeight: 3, kernelWidth: 3,
+            dilationHeight: 2, dilationWidth: 3, groups: 3),
+        .init(
+            batch: 1, inChannels: 9, height: 6, width: 17, outChannels: 9, kernelHeight: 3, kernelWidth: 3, padLeft: 2,
+            groups: 9),
     ]
 
     @Test(arguments: convolutions) func convolution(_ s: ConvolutionShape) {
         withGuards { table, make, _ in
-            let (x, w, bias) = (make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize), make(s.outChannels))
+            let (x, w, bias) = (
+                make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize),
+                make(s.outChannels)
+            )
             let y = make(s.batch * s.outChannels * s.outHeight * s.outWidth)
-            let (dx, dw, dbias) = (make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize), make(s.outChannels))
+            let (dx, dw, dbias) = (
+                make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize),
+                make(s.outChannels)
+            )
             table.convolutionForward(s, x, w, bias, true, y)
             table.convolutionForward(s, x, w, nil, false, y)
             table.convolutionBackwardData(s, y, w, dx)
@@ -114,7 +134,10 @@ import Testing
         withGuards { table, make, _ in
             let (x, w) = (make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize))
             let dy = make(s.batch * s.outChannels * s.outHeight * s.outWidth)
-            let (dx, dw, dbias) = (make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize), make(s.outChannels))
+            let (dx, dw, dbias) = (
+                make(s.batch * s.inChannels * s.height * s.width), make(s.outChannels * s.filterSize),
+                make(s.outChannels)
+            )
             table.fill(s.batch * s.outChannels * s.outHeight * s.outWidth, 0, dy)
             table.fill(s.batch * s.outChannels * s.outHeight * s.outWidth / 9, 1, dy)
             table.convolutionBackwardData(s, dy, w, dx)
@@ -142,7 +165,9 @@ import Testing
         withGuards { table, make, _ in
             let count = s.batch * s.channels * s.area
             let (x, dy, y, dx) = (make(count), make(count), make(count), make(count))
-            let (weight, bias, mean, variance) = (make(s.channels), make(s.channels), make(s.channels), make(s.channels))
+            let (weight, bias, mean, variance) = (
+                make(s.channels), make(s.channels), make(s.channels), make(s.channels)
+            )
             let (dweight, dbias) = (make(s.channels), make(s.channels))
             table.batchNormForward(s, 1e-5, x, weight, bias, mean, variance, y)
             table.batchNormForward(s, 1e-5, x, nil, nil, mean, variance, y)
@@ -156,7 +181,8 @@ import Testing
         withGuards { table, make, _ in
             let (p, g, m, v, vMax) = (make(count), make(count), make(count), make(count), make(count))
             let sgd = SGDSettings(
-                lr: 0.1, momentum: 0.9, dampening: 0, weightDecay: 0.01, nesterov: true, maximize: false, isFirstStep: false)
+                lr: 0.1, momentum: 0.9, dampening: 0, weightDecay: 0.01, nesterov: true, maximize: false,
+                isFirstStep: false)
             table.sgdStep(sgd, count, p, g, m)
             table.sgdStep(sgd, count, p, g, nil)
             let adam = AdamSettings(

@@ -29,7 +29,8 @@ final class GuardedMemory {
     func make<T: BinaryFloatingPoint & BitwiseCopyable>(_ count: Int, _: T.Type) -> UnsafeMutableRawPointer {
         let pointer = bytes(count * MemoryLayout<T>.stride)
         for index in 0..<count {
-            pointer.storeBytes(of: T(0.25 + 0.75 * Double(index % 13) / 13), toByteOffset: index * MemoryLayout<T>.stride, as: T.self)
+            pointer.storeBytes(
+                of: T(0.25 + 0.75 * Double(index % 13) / 13), toByteOffset: index * MemoryLayout<T>.stride, as: T.self)
         }
         return pointer
     }

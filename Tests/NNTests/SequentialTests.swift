@@ -8,8 +8,10 @@ import Testing
     /// Values and all gradients of a model, with and without a watcher on each module.
     @Test(arguments: [DType.float32, .float64]) func fusedModulesGiveTheSame(_ dtype: DType) {
         let model: Sequential = [
-            nn.Conv2d(2, 5, kernelSize: 3, padding: 1), nn.ReLU(), nn.Conv2d(5, 3, kernelSize: 3, bias: false), nn.ReLU(),
-            nn.MaxPool2d(3, stride: 2, padding: 1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 2), nn.ReLU(),
+            nn.Conv2d(2, 5, kernelSize: 3, padding: 1), nn.ReLU(), nn.Conv2d(5, 3, kernelSize: 3, bias: false),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride: 2, padding: 1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 2),
+            nn.ReLU(),
         ]
         model.to(dtype)
         let x = Tensor.randn([3, 2, 9, 11], dtype: dtype, requiresGrad: true)

@@ -13,8 +13,8 @@ import Testing
     /// Rows of inputs that overflow, underflow or cancel when exponentials, squares or differences are taken plainly.
     static let rows: [[Float]] = [
         [1e30, -1e30, 0, 1e30], [-1e30, -1e30, -1e30, -1e30], [1e8, 1e8 + 8, 1e8 - 8, 1e8 + 16],
-        [-1e8, -1e8 - 16, -1e8 + 8, -1e8], [700 * tiny, -700 * tiny, 0, 2 * tiny], [88.8, 100, -104, 710], [3e38, 3e38, -3e38, 1],
-        [0, 0, 0, 0], [-.infinity, 0, 1, -.infinity],
+        [-1e8, -1e8 - 16, -1e8 + 8, -1e8], [700 * tiny, -700 * tiny, 0, 2 * tiny], [88.8, 100, -104, 710],
+        [3e38, 3e38, -3e38, 1], [0, 0, 0, 0], [-.infinity, 0, 1, -.infinity],
     ]
 
     /// x − ln Σ e^x in Double, the largest element taken off first.
@@ -58,7 +58,9 @@ import Testing
         expectClose([loss.item(Float.self)], [-logarithms[label]], "cross-entropy", slack: Self.ulpOfOne)
         loss.backward()
         let gradient = exact.indices.map { exp(logarithms[$0]) - ($0 == label ? 1 : 0) }
-        for (value, expected) in zip(logits.grad!.array(Float.self), gradient) { #expect(abs(Double(value) - expected) < 1e-6) }
+        for (value, expected) in zip(logits.grad!.array(Float.self), gradient) {
+            #expect(abs(Double(value) - expected) < 1e-6)
+        }
         // Two classes with one logit.
         let binary = F.binaryCrossEntropyWithLogits(Tensor(row), Tensor([1, 0, 1, 0] as [Float]), reduction: .none)
         let expected = zip(exact, [1.0, 0, 1, 0]).map { x, y in Swift.max(x, 0) - x * y + log1p(exp(-abs(x))) }
@@ -105,7 +107,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [700 * .leastNonzeroMagnitude, 1e-30, 1e-20, 1, 1e18, 1e30, 2e37] as [Float], [2.0, 3, 1.5]) func floatNorms(_ scale: Float, _ p: Double) {
+    @Test(arguments: [700 * .leastNonzeroMagnitude, 1e-30, 1e-20, 1, 1e18, 1e30, 2e37] as [Float], [2.0, 3, 1.5])
+    func floatNorms(_ scale: Float, _ p: Double) {
         let row = [3, -4, 12, 0].map { $0 * scale }
         let exact = row.map { Double(abs($0)) }
         let length = pow(exact.reduce(0) { $0 + pow($1, p) }, 1 / p)
@@ -114,7 +117,8 @@ import Testing
         expectClose(y.array(Float.self), [length, 0], "norm of \(row)", tolerance: 1e-6, slack: Double(Self.tiny))
         y.sum().backward()
         let slopes = zip(row, exact).map { pow($1 / length, p - 1) * ($0 < 0 ? -1 : 1) }
-        expectClose(x.grad!.array(Float.self), slopes + [0, 0, 0, 0], "gradient of the norm of \(row)", tolerance: 2e-6)
+        expectClose(
+            x.grad!.array(Float.self), slopes + [0, 0, 0, 0], "gradient of the norm of \(row)", tolerance: 2e-6)
         // What is made of norms.
         if scale > 1e-10 {
             let unit = Tensor(row).normalize(p: p, dim: 0).array(Float.self)
@@ -137,7 +141,9 @@ import Testing
         let x = Tensor([3e20, 4e20] as [Double], shape: [2], requiresGrad: true)
         let slope = grad(of: x.norm(), [x], createGraph: true)[0]
         let second = grad(of: slope.narrow(dim: 0, start: 0, length: 1).sum(), [x])[0].array(Double.self)
-        for (value, exact) in zip(second, [16.0 / 125e20, -12 / 125e20]) { #expect(abs(value - exact) <= 1e-14 * abs(exact)) }
+        for (value, exact) in zip(second, [16.0 / 125e20, -12 / 125e20]) {
+            #expect(abs(value - exact) <= 1e-14 * abs(exact))
+        }
     }
 
     @Test(arguments: [700 * .leastNonzeroMagnitude, 1e-30, 1, 1e30] as [Float]) func deviations(_ scale: Float) {
@@ -160,10 +166,13 @@ import Testing
         let expected = exact(large) + exact(small)
         let rows = Tensor(large + small, shape: [2, 4], requiresGrad: true)
         expectClose(F.layerNorm(rows, normalizedShape: [4]).array(Float.self), expected, "layerNorm")
-        expectClose(F.rmsNorm(rows, normalizedShape: [4]).array(Float.self), exact(large, 0, eps: 0) + exact(small, 0, eps: 0), "rmsNorm")
+        expectClose(
+            F.rmsNorm(rows, normalizedShape: [4]).array(Float.self), exact(large, 0, eps: 0) + exact(small, 0, eps: 0),
+            "rmsNorm")
         expectClose(F.groupNorm(rows.reshape([1, 2, 4]), numGroups: 2).array(Float.self), expected, "groupNorm")
         let running = Tensor.zeros([2])
-        let y = F.batchNorm(rows.reshape([1, 2, 4]), runningMean: running, runningVar: Tensor.ones([2]), training: true)
+        let y = F.batchNorm(
+            rows.reshape([1, 2, 4]), runningMean: running, runningVar: Tensor.ones([2]), training: true)
         expectClose(y.array(Float.self), expected, "batchNorm")
         expectClose(running.array(Float.self), [0.75e29, 0.15], "running mean")
         // Σ y·w moves a row by (w − mean w − y · mean(w·y)) / deviation.
@@ -181,8 +190,10 @@ import Testing
     @Test func activationsAtBothEnds() {
         let x = Tensor([-1e30, -104, -700 * Self.tiny, 0, 700 * Self.tiny, 104, 1e30] as [Float], requiresGrad: true)
         for (name, function) in [
-            ("sigmoid", { $0.sigmoid() }), ("tanh", { $0.tanh() }), ("softplus", { $0.softplus() }), ("gelu", { $0.gelu() }),
-            ("silu", { $0.silu() }), ("logSigmoid", { $0.logSigmoid() }), ("elu", { $0.elu() }), ("mish", { $0.mish() }),
+            ("sigmoid", { $0.sigmoid() }), ("tanh", { $0.tanh() }), ("softplus", { $0.softplus() }),
+            ("gelu", { $0.gelu() }),
+            ("silu", { $0.silu() }), ("logSigmoid", { $0.logSigmoid() }), ("elu", { $0.elu() }),
+            ("mish", { $0.mish() }),
         ] as [(String, (Tensor) -> Tensor)] {
             x.grad = nil
             let y = function(x)

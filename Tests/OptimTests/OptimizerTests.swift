@@ -18,7 +18,9 @@ import optim
     }
 
     /// Their squares are beyond Float; their norm is not.
-    @Test(arguments: [1e30, 1, 700 * .leastNonzeroMagnitude] as [Float]) func gradientsOfAnySizeAreClippedTogether(_ scale: Float) {
+    @Test(arguments: [1e30, 1, 700 * .leastNonzeroMagnitude] as [Float]) func gradientsOfAnySizeAreClippedTogether(
+        _ scale: Float
+    ) {
         let parameters = [3, 1].map { Tensor.zeros([$0], dtype: .float32) }
         parameters[0].grad = Tensor([2 * scale, -4 * scale, 0])
         parameters[1].grad = Tensor([4 * scale])

@@ -8,12 +8,14 @@ nonisolated(unsafe) let convolutionOps: [String: OpFunction] = [
     "conv1d": one { c in
         Tensor.conv1d(
             try c.x, try c["weight"], bias: c.optional("bias"), stride: c.args["stride"].ints?[0] ?? 1,
-            padding: try c.args.padding("padding"), dilation: c.args["dilation"].ints?[0] ?? 1, groups: c.args.int("groups", 1))
+            padding: try c.args.padding("padding"), dilation: c.args["dilation"].ints?[0] ?? 1,
+            groups: c.args.int("groups", 1))
     },
     "conv2d": one { c in
         F.conv2d(
             try c.x, try c["weight"], bias: c.optional("bias"), stride: c.args.pair("stride") ?? 1,
-            padding: try c.args.padding("padding"), dilation: c.args.pair("dilation") ?? 1, groups: c.args.int("groups", 1))
+            padding: try c.args.padding("padding"), dilation: c.args.pair("dilation") ?? 1,
+            groups: c.args.int("groups", 1))
     },
     "conv_transpose2d": one { c in
         Tensor.convTranspose2d(
@@ -23,7 +25,8 @@ nonisolated(unsafe) let convolutionOps: [String: OpFunction] = [
     },
     "max_pool2d": { c in
         let (output, indices) = try c.x.maxPool2dWithIndices(
-            kernelSize: c.args.pair("kernel_size")!, stride: c.args.pair("stride"), padding: try c.args.padding("padding"),
+            kernelSize: c.args.pair("kernel_size")!, stride: c.args.pair("stride"),
+            padding: try c.args.padding("padding"),
             dilation: c.args.pair("dilation") ?? 1, ceilMode: c.args.bool("ceil_mode", false))
         return [output, indices]
     },
@@ -77,8 +80,8 @@ nonisolated(unsafe) let convolutionOps: [String: OpFunction] = [
     },
     "local_response_norm": one { c in
         F.localResponseNorm(
-            try c.x, size: c.args.int("size", 1), alpha: c.args.double("alpha", 1e-4), beta: c.args.double("beta", 0.75),
-            k: c.args.double("k", 1))
+            try c.x, size: c.args.int("size", 1), alpha: c.args.double("alpha", 1e-4),
+            beta: c.args.double("beta", 0.75), k: c.args.double("k", 1))
     },
     "dropout": one { c in F.dropout(try c.x, p: c.args.double("p", 0.5), training: c.args.bool("training", true)) },
     "embedding": one { c in

@@ -38,8 +38,12 @@ nonisolated(unsafe) let moduleTable: [String: ModuleMaker] = [
     "nn.Softplus": { nn.Softplus(beta: $0.double("beta", 1), threshold: $0.double("threshold", 20)) },
     "nn.Softmax": { nn.Softmax(dim: $0.int("dim", -1)) }, "nn.LogSoftmax": { nn.LogSoftmax(dim: $0.int("dim", -1)) },
     "nn.PReLU": { nn.PReLU(numParameters: $0.int("num_parameters", 1), initial: $0.double("init", 0.25)) },
-    "nn.BatchNorm1d": { try batchNorm($0) { nn.BatchNorm1d($0, eps: $1, momentum: $2, affine: $3, trackRunningStats: $4) } },
-    "nn.BatchNorm2d": { try batchNorm($0) { nn.BatchNorm2d($0, eps: $1, momentum: $2, affine: $3, trackRunningStats: $4) } },
+    "nn.BatchNorm1d": {
+        try batchNorm($0) { nn.BatchNorm1d($0, eps: $1, momentum: $2, affine: $3, trackRunningStats: $4) }
+    },
+    "nn.BatchNorm2d": {
+        try batchNorm($0) { nn.BatchNorm2d($0, eps: $1, momentum: $2, affine: $3, trackRunningStats: $4) }
+    },
     "nn.LayerNorm": {
         nn.LayerNorm(
             $0["normalized_shape"].ints ?? [], eps: $0.double("eps", 1e-5),
@@ -47,11 +51,13 @@ nonisolated(unsafe) let moduleTable: [String: ModuleMaker] = [
     },
     "nn.RMSNorm": {
         nn.RMSNorm(
-            $0["normalized_shape"].ints ?? [], eps: $0["eps"].double, elementwiseAffine: $0.bool("elementwise_affine", true))
+            $0["normalized_shape"].ints ?? [], eps: $0["eps"].double,
+            elementwiseAffine: $0.bool("elementwise_affine", true))
     },
     "nn.GroupNorm": {
         nn.GroupNorm(
-            $0.int("num_groups", 1), $0.int("num_channels", 1), eps: $0.double("eps", 1e-5), affine: $0.bool("affine", true))
+            $0.int("num_groups", 1), $0.int("num_channels", 1), eps: $0.double("eps", 1e-5),
+            affine: $0.bool("affine", true))
     },
     "nn.InstanceNorm2d": {
         nn.InstanceNorm2d(
@@ -100,8 +106,8 @@ nonisolated(unsafe) let moduleTable: [String: ModuleMaker] = [
     "nn.RNN": {
         nn.RNN(
             $0.int("input_size", 1), $0.int("hidden_size", 1), numLayers: $0.int("num_layers", 1),
-            relu: $0["nonlinearity"].string == "relu", bias: $0.bool("bias", true), batchFirst: $0.bool("batch_first", false),
-            bidirectional: $0.bool("bidirectional", false))
+            relu: $0["nonlinearity"].string == "relu", bias: $0.bool("bias", true),
+            batchFirst: $0.bool("batch_first", false), bidirectional: $0.bool("bidirectional", false))
     },
     "nn.GRU": {
         nn.GRU(
@@ -124,7 +130,8 @@ nonisolated(unsafe) let moduleTable: [String: ModuleMaker] = [
     "nn.LSTMCell": { nn.LSTMCell($0.int("input_size", 1), $0.int("hidden_size", 1), bias: $0.bool("bias", true)) },
     "nn.MultiheadAttention": {
         nn.MultiheadAttention(
-            $0.int("embed_dim", 1), $0.int("num_heads", 1), dropout: $0.double("dropout", 0), bias: $0.bool("bias", true),
+            $0.int("embed_dim", 1), $0.int("num_heads", 1), dropout: $0.double("dropout", 0),
+            bias: $0.bool("bias", true),
             kdim: $0["kdim"].int, vdim: $0["vdim"].int, batchFirst: $0.bool("batch_first", false))
     },
     "nn.TransformerEncoderLayer": {
@@ -143,7 +150,8 @@ private func batchNorm(_ a: Args, _ make: (Int, Double, Double?, Bool, Bool) -> 
     let momentum: Double? = isNull ? nil : a.double("momentum", 0.1)
     _ = a["momentum"]
     return make(
-        a.int("num_features", 1), a.double("eps", 1e-5), momentum, a.bool("affine", true), a.bool("track_running_stats", true))
+        a.int("num_features", 1), a.double("eps", 1e-5), momentum, a.bool("affine", true),
+        a.bool("track_running_stats", true))
 }
 
 func sequential(_ list: Value) throws -> Sequential {
@@ -240,7 +248,9 @@ func runInit(_ item: Case) throws {
     for key in item.json["expected"].keys {
         try item.expect(key, state.first { $0.name == key }?.tensor, item.json["expected"][key].string)
     }
-    if state.count != item.json["expected"].keys.count { throw CaseError.mismatch("\(state.count) tensors in the state") }
+    if state.count != item.json["expected"].keys.count {
+        throw CaseError.mismatch("\(state.count) tensors in the state")
+    }
 }
 
 /// A function of `init` by torch's name.
@@ -265,7 +275,8 @@ func initialize(_ name: String, _ tensor: Tensor, _ args: Args) throws {
             tensor, a: args.double("a", 0), mode: mode, nonlinearity: args["nonlinearity"].string ?? "leaky_relu")
     case "init.trunc_normal_":
         Init.truncNormal_(
-            tensor, mean: args.double("mean", 0), std: args.double("std", 1), a: args.double("a", -2), b: args.double("b", 2))
+            tensor, mean: args.double("mean", 0), std: args.double("std", 1), a: args.double("a", -2),
+            b: args.double("b", 2))
     case "init.sparse_": Init.sparse_(tensor, sparsity: args.double("sparsity", 0), std: args.double("std", 0.01))
     case "init.orthogonal_": Init.orthogonal_(tensor, gain: args.double("gain", 1))
     default: throw CaseError.unsupported(name)

@@ -25,12 +25,15 @@ struct Call {
     }
     /// The op with another tensor or a number.
     func with(
-        _ name: String = "other", _ tensor: (Tensor, Tensor) throws -> Tensor, _ number: (Tensor, any TensorElement) throws -> Tensor
+        _ name: String = "other", _ tensor: (Tensor, Tensor) throws -> Tensor,
+        _ number: (Tensor, any TensorElement) throws -> Tensor
     ) throws -> Tensor {
         if let other = optional(name) { return try tensor(try x, other) }
         let value = args[name]
         if let flag = value.bool { return try number(try x, flag) }
-        if value.raw is Int, let int = value.int, value.double == Double(int), !value.isFloat { return try number(try x, int) }
+        if value.raw is Int, let int = value.int, value.double == Double(int), !value.isFloat {
+            return try number(try x, int)
+        }
         guard let double = value.double else { throw CaseError.unsupported("\(name) is neither tensor nor number") }
         return try number(try x, double)
     }
@@ -70,35 +73,46 @@ nonisolated(unsafe) let opTable: [String: OpFunction] = elementwiseOps.merging(r
 nonisolated(unsafe) private let elementwiseOps: [String: OpFunction] = [
     "abs": unary { $0.abs() }, "ceil": unary { $0.ceil() }, "cos": unary { $0.cos() }, "erf": unary { $0.erf() },
     "exp": unary { $0.exp() }, "expm1": unary { $0.expm1() }, "floor": unary { $0.floor() }, "log": unary { $0.log() },
-    "log10": unary { $0.log10() }, "log1p": unary { $0.log1p() }, "log2": unary { $0.log2() }, "neg": unary { $0.neg() },
+    "log10": unary { $0.log10() }, "log1p": unary { $0.log1p() }, "log2": unary { $0.log2() },
+    "neg": unary { $0.neg() },
     "reciprocal": unary { $0.reciprocal() }, "relu": unary { F.relu($0) }, "relu6": unary { $0.relu6() },
     "round": unary { $0.round() }, "rsqrt": unary { $0.rsqrt() }, "selu": unary { $0.selu() },
-    "sigmoid": unary { $0.sigmoid() }, "sign": unary { $0.sign() }, "silu": unary { $0.silu() }, "sin": unary { $0.sin() },
+    "sigmoid": unary { $0.sigmoid() }, "sign": unary { $0.sign() }, "silu": unary { $0.silu() },
+    "sin": unary { $0.sin() },
     "softsign": unary { $0.softsign() }, "sqrt": unary { $0.sqrt() }, "square": unary { $0.square() },
-    "tan": unary { $0.tan() }, "tanh": unary { $0.tanh() }, "mish": unary { $0.mish() }, "logsigmoid": unary { $0.logSigmoid() },
-    "hardsigmoid": unary { $0.hardsigmoid() }, "hardswish": unary { $0.hardswish() }, "isfinite": unary { $0.isFinite() },
+    "tan": unary { $0.tan() }, "tanh": unary { $0.tanh() }, "mish": unary { $0.mish() },
+    "logsigmoid": unary { $0.logSigmoid() },
+    "hardsigmoid": unary { $0.hardsigmoid() }, "hardswish": unary { $0.hardswish() },
+    "isfinite": unary { $0.isFinite() },
     "isinf": unary { $0.isInf() }, "isnan": unary { $0.isNaN() }, "logical_not": unary { $0.logicalNot() },
     "asin": unary { $0.asin() }, "acos": unary { $0.acos() }, "atan": unary { $0.atan() }, "sinh": unary { $0.sinh() },
-    "cosh": unary { $0.cosh() }, "exp2": unary { $0.exp2() }, "erfc": unary { $0.erfc() }, "trunc": unary { $0.trunc() },
+    "cosh": unary { $0.cosh() }, "exp2": unary { $0.exp2() }, "erfc": unary { $0.erfc() },
+    "trunc": unary { $0.trunc() },
     "clone": unary { $0.clone() },
     "add": one { c in
         let alpha = c.args["alpha"]
         if let other = c.optional("other") {
-            return alpha.isFloat ? try c.x.add(other, alpha: alpha.double ?? 1) : try c.x.add(other, alpha: alpha.int ?? 1)
+            return alpha.isFloat
+                ? try c.x.add(other, alpha: alpha.double ?? 1) : try c.x.add(other, alpha: alpha.int ?? 1)
         }
         return try c.with("other", { $0 + $1 }, { plus($0, $1, alpha) })
     },
     "sub": one { c in
         let alpha = c.args["alpha"]
         if let other = c.optional("other") {
-            return alpha.isFloat ? try c.x.sub(other, alpha: alpha.double ?? 1) : try c.x.sub(other, alpha: alpha.int ?? 1)
+            return alpha.isFloat
+                ? try c.x.sub(other, alpha: alpha.double ?? 1) : try c.x.sub(other, alpha: alpha.int ?? 1)
         }
         return try c.with("other", { $0 - $1 }, { minus($0, $1) })
     },
     "mul": one { c in try c.with("other", { $0 * $1 }, { times($0, $1) }) },
     "div": one { c in
-        guard let mode = c.args["rounding_mode"].string else { return try c.with("other", { $0 / $1 }, { over($0, $1) }) }
-        guard let rounding = Tensor.Rounding(rawValue: mode) else { throw CaseError.unsupported("rounding_mode \(mode)") }
+        guard let mode = c.args["rounding_mode"].string else {
+            return try c.with("other", { $0 / $1 }, { over($0, $1) })
+        }
+        guard let rounding = Tensor.Rounding(rawValue: mode) else {
+            throw CaseError.unsupported("rounding_mode \(mode)")
+        }
         return try c.with("other", { $0.div($1, rounding: rounding) }, { divided($0, $1, rounding) })
     },
     "rsub": one { c in try c.with("other", { $1 - $0 }, { reversedMinus($1, $0) }) },
@@ -118,7 +132,8 @@ nonisolated(unsafe) private let elementwiseOps: [String: OpFunction] = [
     "le": one { c in try c.with("other", { $0.le($1) }, { $0.le($1) }) },
     "gt": one { c in try c.with("other", { $0.gt($1) }, { $0.gt($1) }) },
     "ge": one { c in try c.with("other", { $0.ge($1) }, { $0.ge($1) }) },
-    "logical_and": one { c in try c.x.logicalAnd(try c["other"]) }, "logical_or": one { c in try c.x.logicalOr(try c["other"]) },
+    "logical_and": one { c in try c.x.logicalAnd(try c["other"]) },
+    "logical_or": one { c in try c.x.logicalOr(try c["other"]) },
     "logical_xor": one { c in try c.x.logicalXor(try c["other"]) },
     "where": one { c in Tensor.where(try c["condition"], try c.x, try c["other"]) },
     "lerp": one { c in
@@ -135,10 +150,12 @@ nonisolated(unsafe) private let elementwiseOps: [String: OpFunction] = [
     "celu": one { c in try c.x.celu(alpha: c.args.double("alpha", 1)) },
     "gelu": one { c in try c.x.gelu(tanh: c.args["approximate"].string == "tanh") },
     "glu": one { c in try c.x.glu(dim: c.args.int("dim", -1)) },
-    "hardtanh": one { c in try c.x.hardtanh(minVal: c.args.double("min_val", -1), maxVal: c.args.double("max_val", 1)) },
+    "hardtanh": one { c in try c.x.hardtanh(minVal: c.args.double("min_val", -1), maxVal: c.args.double("max_val", 1))
+    },
     "leaky_relu": one { c in try c.x.leakyRelu(negativeSlope: c.args.double("negative_slope", 0.01)) },
     "prelu": one { c in try c.x.prelu(try c["weight"]) },
-    "softplus": one { c in try c.x.softplus(beta: c.args.double("beta", 1), threshold: c.args.double("threshold", 20)) },
+    "softplus": one { c in try c.x.softplus(beta: c.args.double("beta", 1), threshold: c.args.double("threshold", 20))
+    },
     "to": one { c in try c.x.to(try dtype(c.args["dtype"].string)) },
 ]
 
@@ -182,7 +199,9 @@ nonisolated(unsafe) private let reductionOps: [String: OpFunction] = [
     "var": one { c in try c.x.variance(dims: c.dims, correction: c.args.double("correction", 1), keepdim: c.keepdim) },
     "std": one { c in try c.x.std(dims: c.dims, correction: c.args.double("correction", 1), keepdim: c.keepdim) },
     "norm": one { c in try c.x.norm(p: c.args.double("p", 2), dims: c.dims, keepdim: c.keepdim) },
-    "normalize": one { c in try c.x.normalize(p: c.args.double("p", 2), dim: c.args.int("dim", 1), eps: c.args.double("eps", 1e-12)) },
+    "normalize": one { c in
+        try c.x.normalize(p: c.args.double("p", 2), dim: c.args.int("dim", 1), eps: c.args.double("eps", 1e-12))
+    },
     "logsumexp": one { c in try c.x.logsumexp(dims: c.dims ?? [], keepdim: c.keepdim) },
     "cumsum": one { c in try c.x.cumsum(dim: c.args.int("dim", 0)) },
     "cumprod": one { c in try c.x.cumprod(dim: c.args.int("dim", 0)) },
@@ -238,7 +257,8 @@ nonisolated(unsafe) private let shapeOps: [String: OpFunction] = [
     "getitem": one { c in try c.x.indexed(indexEntries(c.args["index"])) },
     "index_tensor": one { c in try c.x[try c["index"]] },
     "index_add": one { c in
-        try c.x.indexAdd(dim: c.args.int("dim", 0), index: try c["index"], try c["source"], alpha: c.args.double("alpha", 1))
+        try c.x.indexAdd(
+            dim: c.args.int("dim", 0), index: try c["index"], try c["source"], alpha: c.args.double("alpha", 1))
     },
     "index_select": one { c in try c.x.indexSelect(dim: c.args.int("dim", 0), index: try c["index"]) },
     "masked_fill": one { c in try c.x.maskedFill(try c["mask"], c.args.double("value", 0)) },
@@ -249,7 +269,9 @@ nonisolated(unsafe) private let shapeOps: [String: OpFunction] = [
     },
     "one_hot": one { c in try c.x.oneHot(c.args.int("num_classes", -1)) },
     "pad": one { c in
-        guard let mode = Tensor.PadMode(rawValue: c.args["mode"].string ?? "constant") else { throw CaseError.unsupported("mode") }
+        guard let mode = Tensor.PadMode(rawValue: c.args["mode"].string ?? "constant") else {
+            throw CaseError.unsupported("mode")
+        }
         return try c.x.pad(c.args["pad"].ints ?? [], mode: mode, value: c.args.double("value", 0))
     },
     "permute": one { c in try c.x.permute(c.args["dims"].ints ?? []) },
@@ -260,7 +282,9 @@ nonisolated(unsafe) private let shapeOps: [String: OpFunction] = [
     "view": one { c in try c.x.view(c.args["size"].ints ?? []) },
     "roll": one { c in try c.x.roll(c.args["shifts"].ints ?? [], dims: c.args["dims"].ints ?? []) },
     "scatter": one { c in
-        if let source = c.optional("src") { return try c.x.scatter(dim: c.args.int("dim", 0), index: try c["index"], source) }
+        if let source = c.optional("src") {
+            return try c.x.scatter(dim: c.args.int("dim", 0), index: try c["index"], source)
+        }
         return try c.x.scatter(dim: c.args.int("dim", 0), index: try c["index"], c.args.double("value", 0))
     },
     "scatter_add": one { c in try c.x.scatterAdd(dim: c.args.int("dim", 0), index: try c["index"], try c["src"]) },
@@ -273,7 +297,8 @@ nonisolated(unsafe) private let shapeOps: [String: OpFunction] = [
     "swapaxes": one { c in try c.x.transpose(c.args.int("axis0", 0), c.args.int("axis1", 0)) },
     "transpose": one { c in try c.x.transpose(c.args.int("dim0", 0), c.args.int("dim1", 0)) },
     "take_along_dim": one { c in try c.x.takeAlongDim(try c["indices"], dim: c.args["dim"].int) },
-    "tril": one { c in try c.x.tril(c.args.int("diagonal", 0)) }, "triu": one { c in try c.x.triu(c.args.int("diagonal", 0)) },
+    "tril": one { c in try c.x.tril(c.args.int("diagonal", 0)) },
+    "triu": one { c in try c.x.triu(c.args.int("diagonal", 0)) },
     "unflatten": one { c in try c.x.unflatten(dim: c.args.int("dim", 0), c.args["sizes"].ints ?? []) },
     "unsqueeze": one { c in try c.x.unsqueeze(c.args.int("dim", 0)) },
     "unfold": one { c in
@@ -284,7 +309,8 @@ nonisolated(unsafe) private let shapeOps: [String: OpFunction] = [
     "fold": one { c in
         try c.x.fold(
             outputSize: c.args.pair("output_size")!, kernelSize: c.args.pair("kernel_size")!,
-            dilation: c.args.pair("dilation") ?? 1, padding: c.args.pair("padding") ?? 0, stride: c.args.pair("stride") ?? 1)
+            dilation: c.args.pair("dilation") ?? 1, padding: c.args.pair("padding") ?? 0,
+            stride: c.args.pair("stride") ?? 1)
     },
 ]
 
@@ -297,7 +323,8 @@ nonisolated(unsafe) private let linearOps: [String: OpFunction] = [
         try c.x.addmm(try c["mat1"], try c["mat2"], beta: c.args.double("beta", 1), alpha: c.args.double("alpha", 1))
     },
     "baddbmm": one { c in
-        try c.x.baddbmm(try c["batch1"], try c["batch2"], beta: c.args.double("beta", 1), alpha: c.args.double("alpha", 1))
+        try c.x.baddbmm(
+            try c["batch1"], try c["batch2"], beta: c.args.double("beta", 1), alpha: c.args.double("alpha", 1))
     },
     "einsum": one { c in Tensor.einsum(c.args["equation"].string ?? "", c.list("operands")) },
     "linear": one { c in F.linear(try c.x, try c["weight"], bias: c.optional("bias")) },

@@ -16,16 +16,18 @@ func makeOptimizer(_ name: String, _ groups: [Optimizer.ParameterGroup], _ a: Ar
     case "optim.SGD":
         optimizer = optim.SGD(
             groups, lr: a.double("lr", 1e-3), momentum: a.double("momentum", 0), dampening: a.double("dampening", 0),
-            weightDecay: a.double("weight_decay", 0), nesterov: a.bool("nesterov", false), maximize: a.bool("maximize", false))
+            weightDecay: a.double("weight_decay", 0), nesterov: a.bool("nesterov", false),
+            maximize: a.bool("maximize", false))
     case "optim.Adam":
         optimizer = optim.Adam(
             groups, lr: a.double("lr", 1e-3), betas: betas(), eps: a.double("eps", 1e-8),
-            weightDecay: a.double("weight_decay", 0), amsgrad: a.bool("amsgrad", false), maximize: a.bool("maximize", false),
-            decoupledWeightDecay: a.bool("decoupled_weight_decay", false))
+            weightDecay: a.double("weight_decay", 0), amsgrad: a.bool("amsgrad", false),
+            maximize: a.bool("maximize", false), decoupledWeightDecay: a.bool("decoupled_weight_decay", false))
     case "optim.AdamW":
         optimizer = optim.AdamW(
             groups, lr: a.double("lr", 1e-3), betas: betas(), eps: a.double("eps", 1e-8),
-            weightDecay: a.double("weight_decay", 1e-2), amsgrad: a.bool("amsgrad", false), maximize: a.bool("maximize", false))
+            weightDecay: a.double("weight_decay", 1e-2), amsgrad: a.bool("amsgrad", false),
+            maximize: a.bool("maximize", false))
     case "optim.NAdam":
         optimizer = optim.NAdam(
             groups, lr: a.double("lr", 2e-3), betas: betas(), eps: a.double("eps", 1e-8),
@@ -42,7 +44,8 @@ func makeOptimizer(_ name: String, _ groups: [Optimizer.ParameterGroup], _ a: Ar
             weightDecay: a.double("weight_decay", 0), maximize: a.bool("maximize", false))
     case "optim.Adagrad":
         optimizer = optim.Adagrad(
-            groups, lr: a.double("lr", 1e-2), lrDecay: a.double("lr_decay", 0), weightDecay: a.double("weight_decay", 0),
+            groups, lr: a.double("lr", 1e-2), lrDecay: a.double("lr_decay", 0),
+            weightDecay: a.double("weight_decay", 0),
             initialAccumulatorValue: a.double("initial_accumulator_value", 0), eps: a.double("eps", 1e-10),
             maximize: a.bool("maximize", false))
     case "optim.Adadelta":
@@ -52,8 +55,8 @@ func makeOptimizer(_ name: String, _ groups: [Optimizer.ParameterGroup], _ a: Ar
     case "optim.RMSprop":
         optimizer = optim.RMSprop(
             groups, lr: a.double("lr", 1e-2), alpha: a.double("alpha", 0.99), eps: a.double("eps", 1e-8),
-            weightDecay: a.double("weight_decay", 0), momentum: a.double("momentum", 0), centered: a.bool("centered", false),
-            maximize: a.bool("maximize", false))
+            weightDecay: a.double("weight_decay", 0), momentum: a.double("momentum", 0),
+            centered: a.bool("centered", false), maximize: a.bool("maximize", false))
     case "optim.Rprop":
         let (etas, sizes) = (a["etas"].doubles ?? [0.5, 1.2], a["step_sizes"].doubles ?? [1e-6, 50])
         optimizer = optim.Rprop(

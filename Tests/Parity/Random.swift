@@ -13,8 +13,8 @@ func runRandom(_ item: Case) throws {
         let own = args["generator_seed"].int.map { Generator(seed: UInt64($0)) }
         let indices = Tensor.arange(args["n"].int ?? 0)
         let loader = data.DataLoader(
-            TensorDataset(indices, indices), batchSize: args["batch_size"].int ?? 1, shuffle: args["shuffle"].bool ?? false,
-            dropLast: args["drop_last"].bool ?? false, generator: own)
+            TensorDataset(indices, indices), batchSize: args["batch_size"].int ?? 1,
+            shuffle: args["shuffle"].bool ?? false, dropLast: args["drop_last"].bool ?? false, generator: own)
         for (epoch, key) in outputs.enumerated() {
             let batches = loader.map { $0.0 }
             let order = batches.isEmpty ? Tensor.zeros([0], dtype: .int64) : Tensor.cat(batches)
@@ -40,7 +40,8 @@ func runRandom(_ item: Case) throws {
             let result = try draw(call["op"].string ?? "", Args(call["args"]), generator)
             if let sum = item.json["weighted_checksum"]["value"].int {
                 let values = result.array(Int.self)
-                let modulus = item.json["weighted_checksum"]["m"].int ?? item.json["weighted_checksum"]["modulus"].int ?? 1
+                let modulus =
+                    item.json["weighted_checksum"]["m"].int ?? item.json["weighted_checksum"]["modulus"].int ?? 1
                 let total = values.indices.reduce(0) { $0 + (($1 + 1) * values[$1]) % modulus }
                 if total != sum { throw CaseError.mismatch("checksum \(total), expected \(sum)") }
                 if values.sorted() != Array(values.indices) { throw CaseError.mismatch("not a permutation") }
@@ -62,9 +63,11 @@ private func draw(_ op: String, _ args: Args, _ generator: Generator) throws -> 
     case "randint": return Tensor.randint(args.int("low", 0), args.int("high", 1), size, generator: generator)
     case "randperm": return Tensor.randperm(args.int("n", 0), generator: generator)
     case "normal_":
-        return Tensor.empty(size, dtype: type).normal_(args.double("mean", 0), args.double("std", 1), generator: generator)
+        return Tensor.empty(size, dtype: type).normal_(
+            args.double("mean", 0), args.double("std", 1), generator: generator)
     case "uniform_":
-        return Tensor.empty(size, dtype: type).uniform_(args.double("from", 0), args.double("to", 1), generator: generator)
+        return Tensor.empty(size, dtype: type).uniform_(
+            args.double("from", 0), args.double("to", 1), generator: generator)
     case "random_": return Tensor.empty(size, dtype: .int64).random_(generator: generator)
     case "exponential_":
         return Tensor.empty(size, dtype: type).exponential_(args.double("lambd", 1), generator: generator)
@@ -73,7 +76,8 @@ private func draw(_ op: String, _ args: Args, _ generator: Generator) throws -> 
     case "dropout": return F.dropout(Tensor.ones(size, dtype: type), p: args.double("p", 0.5), generator: generator)
     case "multinomial":
         guard args.bool("replacement", false) else { throw CaseError.unsupported("multinomial without replacement") }
-        return Tensor(args["input"].doubles ?? []).to(type).multinomial(args.int("num_samples", 1), generator: generator)
+        return Tensor(args["input"].doubles ?? []).to(type).multinomial(
+            args.int("num_samples", 1), generator: generator)
     default: throw CaseError.unsupported(op)
     }
 }

@@ -39,8 +39,10 @@ func makeScheduler(_ name: String, _ optimizer: Optimizer, _ a: Args) throws -> 
             finalDivFactor: a.double("final_div_factor", 1e4), threePhase: a.bool("three_phase", false))
     case "CyclicLR":
         scheduler = CyclicLR(
-            optimizer, baseLR: a.double("base_lr", 0), maxLR: a.double("max_lr", 0), stepSizeUp: a.int("step_size_up", 2000),
-            stepSizeDown: a["step_size_down"].int, mode: CyclicLR.Mode(rawValue: a["mode"].string ?? "triangular") ?? .triangular,
+            optimizer, baseLR: a.double("base_lr", 0), maxLR: a.double("max_lr", 0),
+            stepSizeUp: a.int("step_size_up", 2000),
+            stepSizeDown: a["step_size_down"].int,
+            mode: CyclicLR.Mode(rawValue: a["mode"].string ?? "triangular") ?? .triangular,
             gamma: a.double("gamma", 1), cycleMomentum: a.bool("cycle_momentum", true),
             baseMomentum: a.double("base_momentum", 0.8), maxMomentum: a.double("max_momentum", 0.9))
     case "SequentialLR":
@@ -76,7 +78,8 @@ func runScheduler(_ item: Case) throws {
         advance = { _ in scheduler.step() }
     }
     func check(_ name: String, _ step: Int, _ found: [Double], _ expected: Value) throws {
-        for (a, b) in zip(found, expected.list?[step].doubles ?? []) where !(abs(a - b) <= item.atol + item.rtol * abs(b)) {
+        for (a, b) in zip(found, expected.list?[step].doubles ?? [])
+        where !(abs(a - b) <= item.atol + item.rtol * abs(b)) {
             throw CaseError.mismatch("\(name) after \(step) steps is \(a), expected \(b)")
         }
     }

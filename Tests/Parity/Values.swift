@@ -96,18 +96,25 @@ final class Args {
     }
     /// Throws if an argument was given that the call did not look at.
     func finish() throws {
-        if let rest = values.keys.first(where: { !used.contains($0) }) { throw CaseError.unsupported("argument \(rest)") }
+        if let rest = values.keys.first(where: { !used.contains($0) }) {
+            throw CaseError.unsupported("argument \(rest)")
+        }
     }
 }
 
 /// Compares as FORMAT.md section 4 says; throws a mismatch naming the tensor, the count, the first place and both values.
 func compare(_ name: String, _ got: Tensor?, _ expected: Tensor, rtol: Double, atol: Double) throws {
     guard let got else { throw CaseError.mismatch("\(name): there is none") }
-    if got.dtype != expected.dtype { throw CaseError.mismatch("\(name): dtype \(got.dtype), expected \(expected.dtype)") }
-    if got.shape != expected.shape { throw CaseError.mismatch("\(name): shape \(got.shape), expected \(expected.shape)") }
+    if got.dtype != expected.dtype {
+        throw CaseError.mismatch("\(name): dtype \(got.dtype), expected \(expected.dtype)")
+    }
+    if got.shape != expected.shape {
+        throw CaseError.mismatch("\(name): shape \(got.shape), expected \(expected.shape)")
+    }
     func report<T>(_ wrong: [Int], _ a: [T], _ b: [T]) throws {
         guard let first = wrong.first else { return }
-        throw CaseError.mismatch("\(name): \(wrong.count) of \(a.count) entries, first at \(first): got \(a[first]), expected \(b[first])")
+        throw CaseError.mismatch(
+            "\(name): \(wrong.count) of \(a.count) entries, first at \(first): got \(a[first]), expected \(b[first])")
     }
     if expected.dtype.isFloatingPoint {
         let (a, b) = (got.array(Double.self), expected.array(Double.self))
@@ -144,7 +151,9 @@ struct Case {
     }
     func expectGradient(_ name: String, _ got: Tensor?, _ key: String?) throws {
         let expected = try tensor(key)
-        try compare("gradient of \(name)", got?.detach() ?? Tensor.zeros(like: expected), expected, rtol: gradRtol, atol: gradAtol)
+        try compare(
+            "gradient of \(name)", got?.detach() ?? Tensor.zeros(like: expected), expected, rtol: gradRtol,
+            atol: gradAtol)
     }
 
     /// The inputs: leaves, and the views of them that the op gets.
@@ -162,7 +171,9 @@ struct Case {
                 case "permute": return x.permute(step["dims"].ints!)
                 case "expand": return x.expand(step["size"].ints!)
                 case "slice":
-                    return x.slice(dim: step["dim"].int!, start: step["start"].int, end: step["end"].int, step: step["step"].int ?? 1)
+                    return x.slice(
+                        dim: step["dim"].int!, start: step["start"].int, end: step["end"].int,
+                        step: step["step"].int ?? 1)
                 default: throw CaseError.unsupported("view \(step["op"].string ?? "")")
                 }
             }

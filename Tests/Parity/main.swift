@@ -12,7 +12,9 @@ while let word = words.popFirst() {
         guard let value = words.popFirst() else { usage("\(word) needs a value") }
         options[word] = value
     } else if word == "--help" {
-        print("usage: parity DIR [--group G] [--case ID_PREFIX] [--mnist DIR]\n\nExample: swift run -c release parity ../shared/parity/visible --group conv")
+        print(
+            "usage: parity DIR [--group G] [--case ID_PREFIX] [--mnist DIR]\n\nExample: swift run -c release parity ../shared/parity/visible --group conv"
+        )
         exit(0)
     } else if word.hasPrefix("-") {
         usage("unknown flag \(word)")

@@ -3,7 +3,9 @@ import Testing
 
 @testable import Tapestry
 
-private let shapes = [[2, 3, 5], [3, 1, 2, 7], [4, 2, 3, 11], [1, 5, 4, 4], [7, 3], [2, 2, 1, 1], [3, 4, 2, 3, 2]]
+private let shapes = [
+    [2, 3, 5], [3, 1, 2, 7], [4, 2, 3, 11], [1, 5, 4, 4], [7, 3], [2, 2, 1, 1], [3, 4, 2, 3, 2],
+]
 
 /// (x − mean) / √(var + ε) · weight + bias, op by op.
 private func formula(_ x: Tensor, _ weight: Tensor?, _ bias: Tensor?) -> Tensor {

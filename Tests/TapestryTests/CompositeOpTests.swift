@@ -9,13 +9,16 @@ import Testing
         try gradgradcheck({ $0[0].logaddexp($0[1]) }, [leaf([2, 3]), leaf([3], seed: 2)])
         try gradcheck({ Tensor.kron($0[0], $0[1]) }, [leaf([2, 3]), leaf([2], seed: 2)])
         try gradgradcheck({ Tensor.kron($0[0], $0[1]) }, [leaf([2, 3]), leaf([2], seed: 2)])
-        for p in [1, 2, 3.5] { try gradcheck({ Tensor.cdist($0[0], $0[1], p: p) }, [stridedLeaf([3, 2]), leaf([4, 2], seed: 2)]) }
+        for p in [1, 2, 3.5] {
+            try gradcheck({ Tensor.cdist($0[0], $0[1], p: p) }, [stridedLeaf([3, 2]), leaf([4, 2], seed: 2)])
+        }
         try gradcheck({ $0[0].median(dim: 0).values }, [leaf([5, 3])])
     }
 
     @Test func values() {
         expectClose(Tensor([-1e30, 2.0]).logaddexp(Tensor([1e30, 2.0])), [1e30, 2.6931471805599454])
-        expectClose(Tensor.kron(Tensor([1, 2], shape: [1, 2]), Tensor([0, 3, 4, 1], shape: [2, 2])), [0, 3, 0, 6, 4, 1, 8, 2])
+        expectClose(
+            Tensor.kron(Tensor([1, 2], shape: [1, 2]), Tensor([0, 3, 4, 1], shape: [2, 2])), [0, 3, 0, 6, 4, 1, 8, 2])
         expectClose(Tensor.cdist(Tensor([0.0, 0], shape: [1, 2]), Tensor([3.0, 4, 0, 1], shape: [2, 2])), [5, 1])
         let median = Tensor([4.0, 1, 3, 2, .nan, 0], shape: [2, 3]).median(dim: 1)
         #expect(median.values.array(Double.self)[0] == 3 && median.values.array(Double.self)[1].isNaN)

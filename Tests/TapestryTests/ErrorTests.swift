@@ -4,7 +4,9 @@ import Testing
 @testable import Tapestry
 
 @Suite struct ErrorTests {
-    private func expect(_ result: ExitTest.Result?, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation) {
+    private func expect(
+        _ result: ExitTest.Result?, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         let text = result.map { String(decoding: $0.standardErrorContent, as: UTF8.self) } ?? ""
         let line = text.split(separator: "\n").first { $0.hasPrefix("tapestry: ") } ?? ""
         for part in parts { #expect(line.contains(part), "\(text)", sourceLocation: sourceLocation) }

@@ -38,7 +38,8 @@ private enum Cases {
     static let reductions: [Reduction] = [
         ("sum", { $0.sum() }), ("sum 0", { $0.sum(dim: 0) }), ("sum last", { $0.sum(dim: -1, keepdim: true) }),
         ("sum outer", { $0.sum(dims: [0, 2]) }), ("mean", { $0.mean() }), ("mean 1", { $0.mean(dim: 1) }),
-        ("max", { $0.max() }), ("max 1", { $0.max(dim: 1).values }), ("min 0", { $0.min(dim: 0, keepdim: true).values }),
+        ("max", { $0.max() }), ("max 1", { $0.max(dim: 1).values }),
+        ("min 0", { $0.min(dim: 0, keepdim: true).values }),
         ("amax", { $0.amax(dims: [0, 2]) }), ("amin", { $0.amin() }), ("softmax", { $0.softmax(dim: 1) }),
         ("logSoftmax", { $0.logSoftmax(dim: -1) }), ("logSoftmax 0", { $0.logSoftmax(dim: 0) }),
     ]
@@ -60,9 +61,11 @@ private enum Cases {
         .init(x: [1, 2, 5, 5], w: [2, 2, 3, 3], stride: 2, padding: 1),
         .init(x: [1, 2, 6, 5], w: [2, 2, 2, 3], stride: [2, 3], padding: [0, 2]),
         .init(x: [1, 1, 7, 7], w: [1, 1, 3, 3], padding: 2, dilation: 2),
-        .init(x: [2, 4, 3, 3], w: [6, 2, 2, 2], groups: 2), .init(x: [1, 3, 4, 4], w: [3, 1, 3, 3], padding: 1, groups: 3),
+        .init(x: [2, 4, 3, 3], w: [6, 2, 2, 2], groups: 2),
+        .init(x: [1, 3, 4, 4], w: [3, 1, 3, 3], padding: 1, groups: 3),
         .init(x: [1, 3, 3, 3], w: [2, 3, 1, 1]), .init(x: [1, 2, 5, 5], w: [2, 2, 1, 1], stride: 2),
-        .init(x: [1, 1, 5, 6], w: [2, 1, 3, 3], stride: 2, padding: .same), .init(x: [1, 1, 4, 5], w: [1, 1, 2, 4], padding: .same),
+        .init(x: [1, 1, 5, 6], w: [2, 1, 3, 3], stride: 2, padding: .same),
+        .init(x: [1, 1, 4, 5], w: [1, 1, 2, 4], padding: .same),
         .init(x: [0, 1, 4, 4], w: [2, 1, 3, 3]), .init(x: [1, 1, 2, 2], w: [1, 1, 5, 5], padding: 2),
         .init(x: [1, 1, 7, 5], w: [1, 1, 2, 2], stride: 3, dilation: [1, 2]),
     ]
@@ -83,7 +86,9 @@ private enum Cases {
         try gradcheck({ function($0[0]) }, [x])
     }
 
-    @Test(arguments: Cases.binary.indices, Cases.pairs) func functionsOfTwoTensors(_ index: Int, _ shapes: ([Int], [Int])) throws {
+    @Test(arguments: Cases.binary.indices, Cases.pairs) func functionsOfTwoTensors(
+        _ index: Int, _ shapes: ([Int], [Int])
+    ) throws {
         let function = Cases.binary[index].function
         let (a, b) = (leaf(shapes.0, in: 0.5...2), leaf(shapes.1, in: 0.5...2, seed: 2))
         try gradcheck({ function($0[0], $0[1]) }, [a, b])
@@ -151,7 +156,8 @@ private enum Cases {
 
     @Test func convolutionOfStridedTensors() throws {
         try gradcheck(
-            { Tensor.conv2d($0[0], $0[1], padding: 1) }, [stridedLeaf([2, 2, 4, 3]), stridedLeaf([3, 2, 3, 3], seed: 2)])
+            { Tensor.conv2d($0[0], $0[1], padding: 1) },
+            [stridedLeaf([2, 2, 4, 3]), stridedLeaf([3, 2, 3, 3], seed: 2)])
     }
 
     @Test(arguments: [(Pair(2), Pair(2), 0), (Pair(3), Pair(2), 1), (Pair(2, 3), Pair(1, 2), 0), (Pair(3), Pair(1), 1)])
@@ -176,7 +182,8 @@ private enum Cases {
         try gradcheck({ Tensor.crossEntropy($0[0], target) }, [x])
         try gradcheck({ Tensor.crossEntropy($0[0], target, weight: weight, labelSmoothing: 0.1) }, [x])
         try gradcheck({ Tensor.crossEntropy($0[0], target, ignoreIndex: 2, reduction: .none) }, [x])
-        try gradcheck({ Tensor.crossEntropy($0[0], $0[1].softmax(dim: 1), reduction: .sum) }, [x, leaf([4, 3], seed: 2)])
+        try gradcheck(
+            { Tensor.crossEntropy($0[0], $0[1].softmax(dim: 1), reduction: .sum) }, [x, leaf([4, 3], seed: 2)])
         try gradcheck({ Tensor.nllLoss($0[0].logSoftmax(dim: 1), target, weight: weight) }, [x])
         try gradcheck({ Tensor.crossEntropy($0[0], Tensor([0, 1, 2, 0], shape: [2, 2])) }, [leaf([2, 3, 2])])
         try gradgradcheck({ Tensor.crossEntropy($0[0], target) }, [x])

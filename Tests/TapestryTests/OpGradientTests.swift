@@ -14,9 +14,11 @@ private enum Cases {
         ("abs", 0.2...2, false, { $0.abs() }), ("sin", -3...3, true, { $0.sin() }), ("cos", -3...3, true, { $0.cos() }),
         ("tan", -1...1, true, { $0.tan() }), ("asin", -0.8...0.8, true, { $0.asin() }),
         ("acos", -0.8...0.8, true, { $0.acos() }), ("atan", -2...2, true, { $0.atan() }),
-        ("sinh", -2...2, true, { $0.sinh() }), ("cosh", -2...2, true, { $0.cosh() }), ("erf", -2...2, true, { $0.erf() }),
+        ("sinh", -2...2, true, { $0.sinh() }), ("cosh", -2...2, true, { $0.cosh() }),
+        ("erf", -2...2, true, { $0.erf() }),
         ("erfc", -2...2, true, { $0.erfc() }), ("sign", 0.2...2, false, { $0.sign() + $0 }),
-        ("floor", 0.1...0.9, false, { $0.floor() + $0 }), ("clamp", -2...2, false, { $0.clamp(min: -0.513, max: 0.871) }),
+        ("floor", 0.1...0.9, false, { $0.floor() + $0 }),
+        ("clamp", -2...2, false, { $0.clamp(min: -0.513, max: 0.871) }),
         ("elu", -2 ... -0.1, true, { $0.elu(alpha: 1.5) }), ("elu above", 0.1...2, true, { $0.elu() }),
         ("celu", -2 ... -0.1, false, { $0.celu(alpha: 2) }), ("selu", -2 ... -0.1, true, { $0.selu() }),
         ("gelu", -2...2, true, { $0.gelu() }), ("gelu tanh", -2...2, true, { $0.gelu(tanh: true) }),
@@ -38,16 +40,24 @@ private enum Cases {
         ("repeatInterleave", -2...2, true, { $0.repeatInterleave(2, dim: 1) }),
         ("diagonal", -2...2, true, { $0.diagonal(offset: 1, dim1: 1, dim2: 2) }),
         ("tril", -2...2, true, { $0.tril() }), ("triu", -2...2, true, { $0.triu(1) }),
-        ("pad", -2...2, true, { $0.pad([1, 2, 0, 1]) }), ("pad reflect", -2...2, true, { $0.pad([2, 1], mode: .reflect) }),
+        ("pad", -2...2, true, { $0.pad([1, 2, 0, 1]) }),
+        ("pad reflect", -2...2, true, { $0.pad([2, 1], mode: .reflect) }),
         ("pad replicate", -2...2, true, { $0.pad([2, 1], mode: .replicate) }),
-        ("pad circular", -2...2, true, { $0.pad([2, 1], mode: .circular) }), ("cut", -2...2, true, { $0.pad([-1, -1]) }),
+        ("pad circular", -2...2, true, { $0.pad([2, 1], mode: .circular) }),
+        ("cut", -2...2, true, { $0.pad([-1, -1]) }),
         ("pixelShuffle", -2...2, true, { $0.reshape(1, 4, 2, 3).pixelShuffle(2) }),
         ("unfold", -2...2, true, { $0.unsqueeze(0).unfold(kernelSize: 2, padding: 1) }),
         ("fold", -2...2, true, { $0.reshape(1, 4, 6).fold(outputSize: [3, 4], kernelSize: 2) }),
         ("indexed", -2...2, true, { $0[.ellipsis, 1..<3] * $0[0, .all, .slice(nil, nil, 2)] }),
         ("index", -2...2, true, { $0[Tensor([1, 0, -1])] }), ("mask", -2...2, false, { $0[$0.gt(0)] }),
         ("maskedFill", -2...2, true, { $0.maskedFill(Tensor([true, false, true, false]), 3) }),
-        ("scatter", -2...2, true, { $0.scatter(dim: 1, index: Tensor([2, 0, 1, 1], shape: [1, 1, 4]), $0.narrow(dim: 1, start: 0, length: 1)) }),
+        (
+            "scatter", -2...2, true,
+            {
+                $0.scatter(
+                    dim: 1, index: Tensor([2, 0, 1, 1], shape: [1, 1, 4]), $0.narrow(dim: 1, start: 0, length: 1))
+            }
+        ),
         ("scatterAdd", -2...2, true, { $0.scatterAdd(dim: 0, index: Tensor([1, 1, 0, 1], shape: [1, 1, 4]), $0) }),
         ("indexAdd", -2...2, true, { $0.indexAdd(dim: 2, index: Tensor([0, 0, 3, 1]), $0, alpha: 2) }),
         ("takeAlongDim", -2...2, true, { $0.takeAlongDim(Tensor([3, 0], shape: [1, 1, 2]), dim: 2) }),
@@ -55,8 +65,17 @@ private enum Cases {
         ("einsum sum", -2...2, true, { Tensor.einsum("bij->j", [$0]) }),
         ("attention", -1...1, true, { Tensor.scaledDotProductAttention($0, $0, $0, isCausal: true) }),
         ("conv1d", -2...2, true, { Tensor.conv1d($0, $0.narrow(dim: 2, start: 0, length: 2), padding: 1) }),
-        ("convTranspose2d", -2...2, true, { Tensor.convTranspose2d($0.unsqueeze(0), $0.unsqueeze(1), stride: 2, padding: 1, outputPadding: 1) }),
-        ("batchNorm", -2...2, true, { Tensor.batchNormTraining($0, runningMean: nil, runningVar: nil, weight: nil, bias: nil, momentum: 0.1, eps: 1e-3) }),
+        (
+            "convTranspose2d", -2...2, true,
+            { Tensor.convTranspose2d($0.unsqueeze(0), $0.unsqueeze(1), stride: 2, padding: 1, outputPadding: 1) }
+        ),
+        (
+            "batchNorm", -2...2, true,
+            {
+                Tensor.batchNormTraining(
+                    $0, runningMean: nil, runningVar: nil, weight: nil, bias: nil, momentum: 0.1, eps: 1e-3)
+            }
+        ),
         ("to", -2...2, true, { $0.to(.float64).exp() }),
     ]
     typealias Pair = (name: String, function: @Sendable (Tensor, Tensor) -> Tensor)
@@ -79,7 +98,8 @@ private enum Cases {
 
     @Test(arguments: Cases.pairs.indices) func opsOfTwoTensors(_ index: Int) throws {
         let function = Cases.pairs[index].function
-        try gradcheck({ function($0[0], $0[1]) }, [leaf([2, 3, 4], in: 0.5...2), leaf([2, 3, 4], in: 0.5...2, seed: 2)])
+        try gradcheck(
+            { function($0[0], $0[1]) }, [leaf([2, 3, 4], in: 0.5...2), leaf([2, 3, 4], in: 0.5...2, seed: 2)])
     }
 
     @Test func productsWithZerosHaveTheTruePartialProducts() throws {
@@ -101,10 +121,13 @@ private enum Cases {
     @Test func linearSystems() throws {
         let a = Tensor([4.0, 1, -2, 3, 5, 1, 0.5, -1, 3], shape: [3, 3], requiresGrad: true)
         let b = leaf([3, 2])
-        #expect(a.matmul(a.solve(b)).isClose(to: b, atol: 1e-12) && a.matmul(a.inverse()).isClose(to: .eye(3, dtype: .float64), atol: 1e-12))
+        #expect(
+            a.matmul(a.solve(b)).isClose(to: b, atol: 1e-12)
+                && a.matmul(a.inverse()).isClose(to: .eye(3, dtype: .float64), atol: 1e-12))
         #expect(abs(a.det().item() - 66.5) < 1e-9)
         let (q, r) = a.qr()
-        #expect(q.matmul(r).isClose(to: a, atol: 1e-12) && q.T.matmul(q).isClose(to: .eye(3, dtype: .float64), atol: 1e-12))
+        #expect(
+            q.matmul(r).isClose(to: a, atol: 1e-12) && q.T.matmul(q).isClose(to: .eye(3, dtype: .float64), atol: 1e-12))
         // torch.linalg.qr's signs
         expectClose(r.diagonal(), [-5.024937810560445, -3.6668166785994973, 3.60912360495956], tolerance: 1e-9)
         try gradcheck({ $0[0].solve($0[1]) }, [a, b])
@@ -115,7 +138,9 @@ private enum Cases {
         try gradgradcheck({ $0[0].det() }, [a])
         try gradcheck({ $0[0].qr().q }, [a])
         try gradgradcheck({ $0[0].qr().q }, [a])
-        try gradcheck({ $0[0].solve($0[1]) }, [Tensor.eye(2, dtype: .float64).repeat([2, 1, 1]).requiresGrad(), leaf([2, 2, 1])])
+        try gradcheck(
+            { $0[0].solve($0[1]) },
+            [Tensor.eye(2, dtype: .float64).repeat([2, 1, 1]).requiresGrad(), leaf([2, 2, 1])])
     }
 
     // MARK: Functions of functions

@@ -32,7 +32,8 @@ import Testing
         let path = NSTemporaryDirectory() + "tapestry-trace-\(UInt32.random(in: 0 ... .max)).json"
         defer { try? FileManager.default.removeItem(atPath: path) }
         try profile(printing: false) { leaf([2, 2]).matmul(leaf([2, 2])).sum().backward() }.writeChromeTrace(to: path)
-        let trace = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any]
+        let trace =
+            try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any]
         let events = try #require(trace?["traceEvents"] as? [[String: Any]])
         let product = try #require(events.first { $0["name"] as? String == "MatMul" })
         #expect(product["ph"] as? String == "X" && product["dur"] as? Double ?? -1 >= 0)

@@ -30,7 +30,8 @@ import Testing
         x.fill_(7)
         #expect(upper.array(Double.self) == [7, 7])
         #expect(x.diagonal(offset: 5).shape == [0] && x.diagonal(offset: -1).array(Double.self) == [7])
-        let block = Tensor.randn([2, 3, 4], dtype: .float64, generator: Tapestry.Generator(seed: 1), requiresGrad: true)
+        let block = Tensor.randn(
+            [2, 3, 4], dtype: .float64, generator: Tapestry.Generator(seed: 1), requiresGrad: true)
         try gradcheck({ $0[0].transpose(0, 1).diagonal(offset: -1, dim1: 2, dim2: 0) }, [block])
         try gradcheck(
             {

@@ -76,7 +76,9 @@ import Testing
         let x = Tensor([1.0, 2], requiresGrad: true)
         let y = x * 2
         var seen: [Double] = []
-        let handle = y.registerHook { seen = $0.array(); return $0 * 10 }
+        let handle = y.registerHook {
+            seen = $0.array(); return $0 * 10
+        }
         x.registerHook { $0 + 1 }
         y.sum().backward()
         #expect(seen == [1, 1])
@@ -162,7 +164,9 @@ import Testing
             y.add_(1)
             y.sum().backward()
         }
-        #expect(result.map { String(decoding: $0.standardErrorContent, as: UTF8.self).contains("changed in place") } == true)
+        #expect(
+            result.map { String(decoding: $0.standardErrorContent, as: UTF8.self).contains("changed in place") } == true
+        )
     }
     @Test func changingALeafInPlaceTraps() async {
         await #expect(processExitsWith: .failure) { Tensor([1.0], requiresGrad: true).add_(1) }

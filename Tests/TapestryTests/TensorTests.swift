@@ -16,7 +16,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ([2, 3, 4], [6, 4]), ([2, 3, 4], [2, 12]), ([4, 1, 3], [12]), ([6], [2, 1, 3]), ([1, 1], []), ([0, 3], [3, 0, 2]),
+        ([2, 3, 4], [6, 4]), ([2, 3, 4], [2, 12]), ([4, 1, 3], [12]), ([6], [2, 1, 3]), ([1, 1], []),
+        ([0, 3], [3, 0, 2]),
     ])
     func reshapedLayoutsKeepTheOrderOfElements(_ shapes: ([Int], [Int])) {
         let count = shapes.0.reduce(1, *)
@@ -31,7 +32,8 @@ import Testing
         #expect((f + d).dtype == .float64 && (f + i).dtype == .float32 && (i + b).dtype == .int64)
         #expect((f + Tensor(1.0)).dtype == .float32 && (i + Tensor(1.0)).dtype == .float64)
         #expect((i * 2.5).dtype == .float32 && (i * 2).dtype == .int64 && (f * 2).dtype == .float32)
-        #expect((i / i).dtype == .float32 && (b + 1).dtype == .int64 && i.sum().dtype == .int64 && b.sum().dtype == .int64)
+        #expect(
+            (i / i).dtype == .float32 && (b + 1).dtype == .int64 && i.sum().dtype == .int64 && b.sum().dtype == .int64)
         #expect(Tensor([7, -7]).to(.uint8).array(Int.self) == [7, 249])
         #expect(Tensor([2.9, -2.9]).to(.int64).array(Int.self) == [2, -2])
     }
@@ -55,7 +57,8 @@ import Testing
     @Test func extremesTakeTheFirstOfEqualsAndPropagateNaN() {
         let x = Tensor([1, 3, 3, Float.nan, 2, 0], shape: [2, 3])
         let (values, indices) = x.max(dim: 1)
-        #expect(indices.array(Int.self) == [1, 0] && values.array(Float.self)[0] == 3 && values.array(Float.self)[1].isNaN)
+        #expect(
+            indices.array(Int.self) == [1, 0] && values.array(Float.self)[0] == 3 && values.array(Float.self)[1].isNaN)
         #expect(x.argmax().item(Int.self) == 3 && x.max().item(Float.self).isNaN)
     }
 
@@ -76,15 +79,19 @@ import Testing
                 == "tensor([[ 1.5000e+00, -2.2500e+00],\n        [ 1.0000e+03,  1.0000e-03]], shape: [2, 2])")
         #expect(
             Tensor.arange(12).reshape(2, 2, 3).description
-                == "tensor([[[ 0,  1,  2],\n         [ 3,  4,  5]],\n\n        [[ 6,  7,  8],\n         [ 9, 10, 11]]], shape: [2, 2, 3])")
+                == "tensor([[[ 0,  1,  2],\n         [ 3,  4,  5]],\n\n        [[ 6,  7,  8],\n         [ 9, 10, 11]]], shape: [2, 2, 3])"
+        )
         #expect(
             Tensor.zeros([2, 1000]).description
                 == "tensor([[0., 0., 0., ..., 0., 0., 0.],\n        [0., 0., 0., ..., 0., 0., 0.]], shape: [2, 1000])")
-        #expect(Tensor([Double.nan, 1, .infinity]).description == "tensor([nan,  1., inf], shape: [3], dtype: float64)")
+        #expect(
+            Tensor([Double.nan, 1, .infinity]).description == "tensor([nan,  1., inf], shape: [3], dtype: float64)")
         #expect(Tensor([true, false]).description == "tensor([ true, false], shape: [2])")
         #expect(Tensor([1.0], requiresGrad: true).description.hasSuffix("requiresGrad: true)"))
         #expect((Tensor([1.0], requiresGrad: true) * 2).description.hasSuffix("gradient: MulNumber)"))
-        #expect(Tensor.zeros([0, 3]).description == "tensor([[]], shape: [0, 3])" || Tensor.zeros([0, 3]).description.contains("shape: [0, 3]"))
+        #expect(
+            Tensor.zeros([0, 3]).description == "tensor([[]], shape: [0, 3])"
+                || Tensor.zeros([0, 3]).description.contains("shape: [0, 3]"))
     }
 
     @Test func randomNumbersAreTorchs() {
@@ -92,7 +99,8 @@ import Testing
         let generator = Generator(seed: 42)
         expectClose(
             Tensor.rand([5], generator: generator),
-            [0.8822692632675171, 0.9150039553642273, 0.38286375999450684, 0.9593056440353394, 0.3904482126235962], tolerance: 0)
+            [0.8822692632675171, 0.9150039553642273, 0.38286375999450684, 0.9593056440353394, 0.3904482126235962],
+            tolerance: 0)
         expectClose(
             Tensor.rand([3], dtype: .float64, generator: generator),
             [0.8071630471508437, 0.3491307048886483, 0.065487459180128], tolerance: 1e-16)
@@ -147,7 +155,8 @@ import Testing
         }
         let text = result.map { String(decoding: $0.standardErrorContent, as: UTF8.self) } ?? ""
         #expect(
-            text.contains("matmul: inner dimensions differ: [3, 4] × [5, 6] (axis 1 is 4, axis 0 is 5) at TensorTests.swift:"))
+            text.contains(
+                "matmul: inner dimensions differ: [3, 4] × [5, 6] (axis 1 is 4, axis 0 is 5) at TensorTests.swift:"))
     }
     @Test func conv2dWithTheWrongChannels() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {

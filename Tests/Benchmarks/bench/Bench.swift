@@ -34,8 +34,9 @@ struct Bench {
     private static func benchmarkWorkloads(_ options: Options) throws {
         let names = options.words.isEmpty ? Workload.names : options.words
         for name in names where !Workload.names.contains(name) && Workload.scaled(name) == nil {
-            throw Options.UsageError(description: "there is no workload '\(name)'; expected one of "
-                + (Workload.names + Workload.groups + ["peak", "scale", "data"]).joined(separator: " "))
+            throw Options.UsageError(
+                description: "there is no workload '\(name)'; expected one of "
+                    + (Workload.names + Workload.groups + ["peak", "scale", "data"]).joined(separator: " "))
         }
         if !options.json { tell("workload  threads   median ms      min ms      p90 ms    items/s") }
         for name in names {
@@ -56,7 +57,8 @@ struct Bench {
         if !options.json { tell(peak.description) }
         for name in Workload.kernelNames(group, shapes: shapes) {
             guard let workload = Workload.kernel(name) else {
-                throw Options.UsageError(description: "'\(name)' is no benchmark: see --help for how shapes are written")
+                throw Options.UsageError(
+                    description: "'\(name)' is no benchmark: see --help for how shapes are written")
             }
             let result = Measurement(warm(workload), steps: options.steps ?? 10, limit: 5)
             if options.json {

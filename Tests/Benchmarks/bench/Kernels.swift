@@ -36,7 +36,9 @@ extension Workload {
             }
         case "gemm": (shapes.isEmpty ? matrixShapes : shapes).map { "gemm/\($0)" }
         case "pool":
-            (shapes.isEmpty ? poolShapes : shapes).flatMap { shape in ["forward", "backward"].map { "pool/\(shape)/\($0)" } }
+            (shapes.isEmpty ? poolShapes : shapes).flatMap { shape in
+                ["forward", "backward"].map { "pool/\(shape)/\($0)" }
+            }
         default:
             (shapes.isEmpty ? ["1000000"] : shapes).flatMap { count in
                 elementwiseKernels.map { "elementwise/\($0)/\(count)" }

@@ -41,7 +41,9 @@ struct Options {
                 word = String(word[..<equals])
             }
             func number() throws -> Int {
-                guard let text = attached ?? rest.popFirst() else { throw UsageError(description: "\(word) needs a number") }
+                guard let text = attached ?? rest.popFirst() else {
+                    throw UsageError(description: "\(word) needs a number")
+                }
                 guard let value = Int(text), (1...1_000_000).contains(value) else {
                     throw UsageError(description: "\(word) is '\(text)'; expected a number from 1 to 1000000")
                 }

@@ -5,7 +5,8 @@ import optim
 extension Workload {
     /// W1's training step at other batch sizes, and W8a's chain at other lengths.
     static let scaledNames = [
-        [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map { "W1/\($0)" }, [10, 100, 1000, 10_000, 100_000].map { "W8a/\($0)" },
+        [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map { "W1/\($0)" },
+        [10, 100, 1000, 10_000, 100_000].map { "W8a/\($0)" },
     ]
 
     /// `W1/32`: W1 with another batch size; `W8a/100`: a chain of another length.
@@ -14,7 +15,9 @@ extension Workload {
         guard parts.count == 2, let size = Int(parts[1]), (1...10_000_000).contains(size) else { return nil }
         switch parts[0] {
         case "W1":
-            return training(name, twoConvolutions([nn.Linear(1568, 10)]), [size, 1, 28, 28]) { optim.Adam($0, lr: 0.01) }
+            return training(name, twoConvolutions([nn.Linear(1568, 10)]), [size, 1, 28, 28]) {
+                optim.Adam($0, lr: 0.01)
+            }
         case "W8a": return chain(name, ops: size)
         default: return nil
         }

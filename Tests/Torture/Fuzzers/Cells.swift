@@ -36,7 +36,9 @@ extension Parser {
             }
             return (text, marks)
         }
-        let (whole, halves) = (pieces([bytes[...]]), pieces([bytes[..<(bytes.count / 2)], bytes[(bytes.count / 2)...]]))
+        let (whole, halves) = (
+            pieces([bytes[...]]), pieces([bytes[..<(bytes.count / 2)], bytes[(bytes.count / 2)...]])
+        )
         guard whole == halves else { fatalError("output is cut in another way when it comes in two parts") }
         _ = OutputPart.parts(asSeen(whole.text)) { $0.hasSuffix("g") }
     }

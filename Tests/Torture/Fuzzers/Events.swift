@@ -28,7 +28,9 @@ extension Parser {
         for (index, record) in records.enumerated() {
             let event = EventReader.fields(record)
             guard index > 0 else {
-                guard event[3] == [.bytes(Array("brain.Event:2".utf8))] else { fatalError("the first event is another") }
+                guard event[3] == [.bytes(Array("brain.Event:2".utf8))] else {
+                    fatalError("the first event is another")
+                }
                 continue
             }
             guard event[1] == [.fixed64(date.timeIntervalSince1970.bitPattern)],

@@ -20,7 +20,10 @@ enum Mended {
         guard bytes.count > 8 else { return bytes }
         let (depths, colours): ([UInt8], [UInt8]) = ([1, 2, 4, 8, 16], [0, 2, 3, 4, 6])
         let header =
-            [0, 0, 0, 1 + bytes[0] % 32, 0, 0, 0, 1 + bytes[1] % 32, depths[Int(bytes[2] % 5)], colours[Int(bytes[3] % 5)]]
+            [
+                0, 0, 0, 1 + bytes[0] % 32, 0, 0, 0, 1 + bytes[1] % 32, depths[Int(bytes[2] % 5)],
+                colours[Int(bytes[3] % 5)],
+            ]
             + [0, 0, bytes[4] % 2]
         var rest = bytes[8...]
         func take(_ count: UInt8) -> [UInt8] {

@@ -17,7 +17,8 @@ struct Parser: Sendable {
     /// Reads bytes, with a folder for its files.
     let read: @Sendable (_ bytes: [UInt8], _ folder: String) throws -> Void
 
-    static let all = [idx, gzip, cifar, tar, png, pnm, safetensors, npy, npz, torch, pickle, checkpoint, csv, events]
+    static let all =
+        [idx, gzip, cifar, tar, png, pnm, safetensors, npy, npz, torch, pickle, checkpoint, csv, events]
         + [cells, words]
 
     // MARK: Datasets
@@ -26,7 +27,10 @@ struct Parser: Sendable {
     private static let idx = Parser(name: "idx") { bytes, folder in
         for (name, other, right) in [
             ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 2, 3, 9]),
-            ("train-labels-idx1-ubyte", "train-images-idx3-ubyte", [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28] + [UInt8](repeating: 1, count: 1568)),
+            (
+                "train-labels-idx1-ubyte", "train-images-idx3-ubyte",
+                [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28] + [UInt8](repeating: 1, count: 1568)
+            ),
         ] {
             let set = "\(folder)/\(name)-set"
             if access(set, F_OK) != 0 {
@@ -64,7 +68,9 @@ struct Parser: Sendable {
     }
 
     private static let tar = Parser(name: "tar") { bytes, folder in
-        defer { if access("\(folder)/inside", F_OK) == 0 { try? FileManager.default.removeItem(atPath: "\(folder)/inside") } }
+        defer {
+            if access("\(folder)/inside", F_OK) == 0 { try? FileManager.default.removeItem(atPath: "\(folder)/inside") }
+        }
         try unpackTar(try file(Mended.tar(bytes), folder), folder: "inside", into: folder)
     }
 
@@ -213,7 +219,9 @@ private func touch(_ value: TorchValue) {
 
 /// Ends the program unless a tensor has come back as it was; NaNs compare as equal.
 private func expectSame(_ a: Tensor, _ b: Tensor?) throws {
-    guard let b, a.dtype == b.dtype, a.shape == b.shape else { fatalError("\(a.shape) \(a.dtype) came back as another") }
+    guard let b, a.dtype == b.dtype, a.shape == b.shape else {
+        fatalError("\(a.shape) \(a.dtype) came back as another")
+    }
     let isSame =
         a.dtype.isFloatingPoint
         ? zip(a.array(Double.self), b.array(Double.self)).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) }

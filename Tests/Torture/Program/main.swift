@@ -38,7 +38,8 @@ let commands = [
         flags: [
             .init("--rounds", "N", "reads of a file that is replaced (default 300)"),
             .init("--save", "FILE", "save a checkpoint"),
-            .init("--limit", "N", "with --save: files may have N bytes"), .init("--nan", nil, "meet a NaN: ends by a trap"),
+            .init("--limit", "N", "with --save: files may have N bytes"),
+            .init("--nan", nil, "meet a NaN: ends by a trap"),
             .init("--clock", "LIBRARY", "try a clock that this library (of Tests/Torture/clock.c) turns back"),
             .init("--clock-run", "FOLDER", "train, and tell how long it took"),
             .init("--train", "FILE", "train until a signal comes"), help,
@@ -72,7 +73,9 @@ run("torture") {
     let words = Array(CommandLine.arguments.dropFirst())
     guard let name = words.first, name != "--help" else {
         print("torture: tries to break the library.\n\nCommands (each with --help):")
-        for command in commands { print("  \(command.name.padding(toLength: 12, withPad: " ", startingAt: 0))\(command.summary)") }
+        for command in commands {
+            print("  \(command.name.padding(toLength: 12, withPad: " ", startingAt: 0))\(command.summary)")
+        }
         print("\nExit status 0: no finding; 1: findings; 2: usage.")
         return
     }
@@ -81,9 +84,12 @@ run("torture") {
     }
     let arguments = try Arguments(Array(words.dropFirst()), flags: command.flags)
     if arguments.has("--help") {
-        print(Arguments.help("torture \(name): \(command.summary).", flags: command.flags, examples: [
-            "swift run -c release torture \(name)",
-        ]))
+        print(
+            Arguments.help(
+                "torture \(name): \(command.summary).", flags: command.flags,
+                examples: [
+                    "swift run -c release torture \(name)"
+                ]))
     } else {
         exit(try command.run(arguments) ? 0 : 1)
     }

@@ -142,7 +142,8 @@ extension Operation {
                     [at[at.count - 1], at[at.count - 1] + p.ints[0]] + at.dropLast()
                 }
             },
-            tensor: { x, p in x[0].diagonal(offset: p.ints[0]) }, script: { "\($0[0]).diagonal(offset: \($1.ints[0]))" }),
+            tensor: { x, p in x[0].diagonal(offset: p.ints[0]) }, script: { "\($0[0]).diagonal(offset: \($1.ints[0]))" }
+        ),
     ]
 
     static let arrangements: [Operation] = [

@@ -21,7 +21,9 @@ extension Program {
             early.append(Program.run(statements[index - leaves.count], index - leaves.count, early, nil, &found))
             try compare("the value when made of v\(index)", value, early[index])
         }
-        for index in expected.indices { try compare("the value at the end of v\(index)", run.values[index], expected[index]) }
+        for index in expected.indices {
+            try compare("the value at the end of v\(index)", run.values[index], expected[index])
+        }
 
         guard run.loss.requiresGrad else {
             // Everything is inside noGrad: nothing may depend on a leaf.
@@ -36,7 +38,8 @@ extension Program {
 
         let third = libraryRun(start)
         let recorded = grad(outputs: [third.loss], inputs: third.leaves, createGraph: true, allowUnused: true)
-        try compareAll("gradient with createGraph, against that without,", flat(recorded), [gradients], tolerance: 1e-10)
+        try compareAll(
+            "gradient with createGraph, against that without,", flat(recorded), [gradients], tolerance: 1e-10)
         try compareAll("second derivative", twice(recorded, third.leaves), secondDifferences(constants))
     }
 
@@ -56,7 +59,9 @@ extension Program {
         for (gradient, leaf) in zip(gradients, leaves) {
             let part = direction[position..<(position + leaf.count)]
             position += leaf.count
-            if let gradient, gradient.requiresGrad { terms.append((gradient * Tensor(Array(part), shape: leaf.shape)).sum()) }
+            if let gradient, gradient.requiresGrad {
+                terms.append((gradient * Tensor(Array(part), shape: leaf.shape)).sum())
+            }
         }
         guard let first = terms.first else { return variablesZero }
         return flat(grad(outputs: [terms.dropFirst().reduce(first, +)], inputs: leaves, allowUnused: true))
@@ -112,7 +117,8 @@ extension Program {
         var finding: Finding?
         for expected in candidates {
             let scale = 1 + expected.reduce(0) { Swift.max($0, abs($1)) }
-            guard let wrong = values.indices.first(where: { !(abs(values[$0] - expected[$0]) <= tolerance * scale) }) else {
+            guard let wrong = values.indices.first(where: { !(abs(values[$0] - expected[$0]) <= tolerance * scale) })
+            else {
                 return
             }
             if finding == nil {

@@ -6,7 +6,8 @@ typealias Constants = [Int: [Double]]
 
 extension Program {
     /// Runs by the reference. `constants` nil: a first run, which finds them.
-    func referenceRun(_ leaves: [[Double]], constants: Constants? = nil) -> (values: [Reference], constants: Constants) {
+    func referenceRun(_ leaves: [[Double]], constants: Constants? = nil) -> (values: [Reference], constants: Constants)
+    {
         var values = startingValues(leaves)
         var found: Constants = [:]
         for (index, statement) in statements.enumerated() {
@@ -57,7 +58,9 @@ extension Program {
     }
 
     /// Runs by the library.
-    func libraryRun(_ leaves: [[Double]], constants: Constants? = nil) -> (leaves: [Tensor], values: [Tensor], loss: Tensor) {
+    func libraryRun(_ leaves: [[Double]], constants: Constants? = nil) -> (
+        leaves: [Tensor], values: [Tensor], loss: Tensor
+    ) {
         libraryRun(leaves, constants: constants) { _, _ in }
     }
 

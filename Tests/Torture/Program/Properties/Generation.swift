@@ -11,7 +11,9 @@ enum Generation {
         let draw = Draw(seed: seed)
         var program = Program()
         let trainable = 1 + draw.below(3)
-        for index in 0..<(trainable + draw.below(2)) { program.leaves.append(leaf(draw, requiresGrad: index < trainable)) }
+        for index in 0..<(trainable + draw.below(2)) {
+            program.leaves.append(leaf(draw, requiresGrad: index < trainable))
+        }
         var builder = Builder(program: program, values: program.startingValues(program.leaves.map(\.values)))
         let length = 2 + draw.below(12)
         var attempts = 0

@@ -47,6 +47,8 @@ extension Operation {
         torture.inPlace("mul_ s", *, { $0.mul_($1) }) { "mul_(\($0))" },
         torture.inPlace("fill_", { $1 }, { $0.fill_($1) }) { "fill_(\($0))" },
         torture.inPlace("zero_", { _, _ in 0 }, { x, _ in x.zero_() }) { _ in "zero_()" },
-        torture.inPlace("relu_", where: { abs($0) > 0.01 }, { x, _ in max(x, 0) }, { x, _ in x.relu_() }) { _ in "relu_()" },
+        torture.inPlace("relu_", where: { abs($0) > 0.01 }, { x, _ in max(x, 0) }, { x, _ in x.relu_() }) { _ in
+            "relu_()"
+        },
     ]
 }

@@ -91,8 +91,8 @@ extension Operation {
             },
             reference: { x, p in
                 Reference(
-                    zip(x[0].groups([1]), p.ints).map { row, label in log(row.reduce(0) { $0 + exp($1) }) - row[label] },
-                    [x[0].shape[0]])
+                    zip(x[0].groups([1]), p.ints).map { row, label in log(row.reduce(0) { $0 + exp($1) }) - row[label]
+                    }, [x[0].shape[0]])
             },
             tensor: { x, p in F.crossEntropy(x[0], Tensor(p.ints), reduction: .none) },
             script: { "F.crossEntropy(\($0[0]), Tensor(\($1.ints)), reduction: .none)" }),

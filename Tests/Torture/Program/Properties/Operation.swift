@@ -87,7 +87,9 @@ private func pair(
     Operation(
         name: name, arity: 2, saves: saves,
         draw: { _, x in
-            guard let shape = broadcast(x[0].shape, x[1].shape), product(shape) <= Generation.largest else { return nil }
+            guard let shape = broadcast(x[0].shape, x[1].shape), product(shape) <= Generation.largest else {
+                return nil
+            }
             let (a, b) = (x[0].expanded(to: shape).values, x[1].expanded(to: shape).values)
             return plain(zip(a, b).allSatisfy(domain))
         },
@@ -152,7 +154,9 @@ extension Operation {
         scalar("square cube", 2...3, saves: true, { pow($0, $1.rounded()) }, { $0.pow(Int($1.rounded())) }) {
             "\($0).pow(\(Int($1.rounded())))"
         },
-        scalar("clamp", -1...1, saves: true, where: { abs($0 * 8 - ($0 * 8).rounded()) > 0.02 }, max, { $0.clamp(min: $1) }) {
+        scalar(
+            "clamp", -1...1, saves: true, where: { abs($0 * 8 - ($0 * 8).rounded()) > 0.02 }, max, { $0.clamp(min: $1) }
+        ) {
             "\($0).clamp(min: \($1))"
         },
     ]
@@ -165,13 +169,18 @@ extension Operation {
         pair("pow", where: { a, _ in isPositive(a) }, pow, { $0.pow($1) }) { "\($0).pow(\($1))" },
         pair("maximum", where: { isNoKink($0 - $1) }, max, { $0.maximum($1) }) { "\($0).maximum(\($1))" },
         pair("minimum", where: { isNoKink($0 - $1) }, min, { $0.minimum($1) }) { "\($0).minimum(\($1))" },
-        pair("atan2", where: { isAwayFromZero($1) && ($1 > 0 || isNoKink($0)) }, atan2, { $0.atan2($1) }) { "\($0).atan2(\($1))" },
+        pair("atan2", where: { isAwayFromZero($1) && ($1 > 0 || isNoKink($0)) }, atan2, { $0.atan2($1) }) {
+            "\($0).atan2(\($1))"
+        },
         pair("lerp", { $0 + ($1 - $0) * 0.3 }, { $0.lerp($1, weight: 0.3) }) { "\($0).lerp(\($1), weight: 0.3)" },
         pair("where", where: { a, _ in isNoKink(a) }, { $0 > 0 ? $0 : $1 }, { Tensor.where($0.gt(0), $0, $1) }) {
             "Tensor.where(\($0).gt(0), \($0), \($1))"
         },
-        pair("maskedFill", where: { _, b in isNoKink(b) }, { $1 > 0 ? 0.5 : $0 }, {
-            $0.expand(broadcast($0.shape, $1.shape)!).maskedFill($1.gt(0), 0.5)
-        }) { "\($0).maskedFill(\($1).gt(0), 0.5)" },
+        pair(
+            "maskedFill", where: { _, b in isNoKink(b) }, { $1 > 0 ? 0.5 : $0 },
+            {
+                $0.expand(broadcast($0.shape, $1.shape)!).maskedFill($1.gt(0), 0.5)
+            }
+        ) { "\($0).maskedFill(\($1).gt(0), 0.5)" },
     ]
 }

@@ -21,7 +21,9 @@ enum Properties {
             return report { try JSONDecoder().decode(Program.self, from: input).check() }
         }
         if arguments.has("--print") {
-            for seed in seed..<(seed + UInt64(count)) { print("// seed \(seed)\n\(Generation.program(seed: seed).script)\n") }
+            for seed in seed..<(seed + UInt64(count)) {
+                print("// seed \(seed)\n\(Generation.program(seed: seed).script)\n")
+            }
             return true
         }
         if arguments.has("--batch") {
@@ -66,10 +68,13 @@ enum Properties {
             try show(seed, result.errors)
             next = seed + 1
         }
-        let statements = (first..<min(end, first + 1000)).reduce(0) { $0 + Generation.program(seed: $1).statements.count }
+        let statements = (first..<min(end, first + 1000)).reduce(0) {
+            $0 + Generation.program(seed: $1).statements.count
+        }
         print(
             "properties: \(count) programs (seeds \(first)..<\(end)), "
-                + "\(statements / Int(min(end, first + 1000) - first)) statements each on average, \(findings) findings")
+                + "\(statements / Int(min(end, first + 1000) - first)) statements each on average, \(findings) findings"
+        )
         return findings == 0
     }
 

@@ -16,9 +16,12 @@ private func reduction(
             let dims = single ? [draw.below(x[0].rank)] : draw.some(of: x[0].rank)
             return x[0].groups(dims).allSatisfy(domain) ? Parameters(ints: dims, flag: draw.chance(0.5)) : nil
         },
-        reference: { x, p in x[0].reduce(p.ints, keepdim: p.flag, f) }, tensor: { x, p in tensor(x[0], p.ints, p.flag) },
+        reference: { x, p in x[0].reduce(p.ints, keepdim: p.flag, f) },
+        tensor: { x, p in tensor(x[0], p.ints, p.flag) },
         script: { x, p in
-            x[0] + "." + script.replacing("DIMS", with: single ? "\(p.ints[0])" : "\(p.ints)").replacing("KEEP", with: "\(p.flag)")
+            x[0] + "."
+                + script.replacing("DIMS", with: single ? "\(p.ints[0])" : "\(p.ints)").replacing(
+                    "KEEP", with: "\(p.flag)")
         })
 }
 
@@ -50,15 +53,26 @@ private let isDistinct: @Sendable ([Double]) -> Bool = { x in
 
 extension Operation {
     static let reductions: [Operation] = [
-        reduction("sum", saves: false, { $0.reduce(0, +) }, { $0.sum(dims: $1, keepdim: $2) }, script: "sum(dims: DIMS, keepdim: KEEP)"),
-        reduction("mean", saves: false, mean, { $0.mean(dims: $1, keepdim: $2) }, script: "mean(dims: DIMS, keepdim: KEEP)"),
-        reduction("prod", single: true, { $0.reduce(1, *) }, { $0.prod(dim: $1[0], keepdim: $2) }, script: "prod(dim: DIMS, keepdim: KEEP)"),
-        reduction("amax", where: isDistinct, { $0.max()! }, { $0.amax(dims: $1, keepdim: $2) }, script: "amax(dims: DIMS, keepdim: KEEP)"),
-        reduction("amin", where: isDistinct, { $0.min()! }, { $0.amin(dims: $1, keepdim: $2) }, script: "amin(dims: DIMS, keepdim: KEEP)"),
+        reduction(
+            "sum", saves: false, { $0.reduce(0, +) }, { $0.sum(dims: $1, keepdim: $2) },
+            script: "sum(dims: DIMS, keepdim: KEEP)"),
+        reduction(
+            "mean", saves: false, mean, { $0.mean(dims: $1, keepdim: $2) }, script: "mean(dims: DIMS, keepdim: KEEP)"),
+        reduction(
+            "prod", single: true, { $0.reduce(1, *) }, { $0.prod(dim: $1[0], keepdim: $2) },
+            script: "prod(dim: DIMS, keepdim: KEEP)"),
+        reduction(
+            "amax", where: isDistinct, { $0.max()! }, { $0.amax(dims: $1, keepdim: $2) },
+            script: "amax(dims: DIMS, keepdim: KEEP)"),
+        reduction(
+            "amin", where: isDistinct, { $0.min()! }, { $0.amin(dims: $1, keepdim: $2) },
+            script: "amin(dims: DIMS, keepdim: KEEP)"),
         reduction(
             "max", single: true, where: isDistinct, { $0.max()! }, { $0.max(dim: $1[0], keepdim: $2).values },
             script: "max(dim: DIMS, keepdim: KEEP).values"),
-        reduction("logsumexp", logSumExp, { $0.logsumexp(dims: $1, keepdim: $2) }, script: "logsumexp(dims: DIMS, keepdim: KEEP)"),
+        reduction(
+            "logsumexp", logSumExp, { $0.logsumexp(dims: $1, keepdim: $2) },
+            script: "logsumexp(dims: DIMS, keepdim: KEEP)"),
         reduction(
             "variance", where: { $0.count > 1 }, { variance($0, 1) }, { $0.variance(dims: $1, keepdim: $2) },
             script: "variance(dims: DIMS, keepdim: KEEP)"),
@@ -125,7 +139,8 @@ extension Operation {
             name: "conv1d", arity: 2,
             draw: { draw, x in
                 guard x[0].rank == 3, x[1].rank == 3, x[0].shape[1] == x[1].shape[1] else { return nil }
-                let p = Parameters(ints: [1 + draw.below(2), draw.below(2), 1 + draw.below(2)])  // stride, padding, dilation
+                // Stride, padding, dilation.
+                let p = Parameters(ints: [1 + draw.below(2), draw.below(2), 1 + draw.below(2)])
                 let reach = p.ints[2] * (x[1].shape[2] - 1) + 1
                 return x[0].shape[2] + 2 * p.ints[1] >= reach ? p : nil
             },
@@ -142,7 +157,8 @@ extension Operation {
                             for tap in 0..<kernel {
                                 let place = at[2] * p.ints[0] + tap * p.ints[2] - p.ints[1]
                                 guard place >= 0, place < width else { continue }
-                                sum += source[(at[0] * c + channel) * width + place]
+                                sum +=
+                                    source[(at[0] * c + channel) * width + place]
                                     * filter[(at[1] * c + channel) * kernel + tap]
                             }
                         }

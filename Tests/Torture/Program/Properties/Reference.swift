@@ -154,7 +154,9 @@ extension Reference {
             for row in 0..<m {
                 for column in 0..<n {
                     result.append(
-                        (0..<k).reduce(0) { $0 + left[(matrix * m + row) * k + $1] * right[(matrix * k + $1) * n + column] })
+                        (0..<k).reduce(0) {
+                            $0 + left[(matrix * m + row) * k + $1] * right[(matrix * k + $1) * n + column]
+                        })
                 }
             }
         }

@@ -32,7 +32,8 @@ extension Program {
 
     private func isSmaller(than other: Program) -> Bool {
         func size(_ program: Program) -> Int {
-            program.statements.count * 1000 + program.leaves.count * 100 + program.statements.filter(\.isDetached).count * 10
+            program.statements.count * 1000 + program.leaves.count * 100 + program.statements.filter(\.isDetached).count
+                * 10
                 + program.leaves.filter(\.requiresGrad).count
         }
         return size(self) < size(other)

@@ -262,7 +262,9 @@ extension FaultStress {
         let trainer = Trainer(model, optimizer: optim.SGD(model.parameters(), lr: 0.1), loss: nn.CrossEntropyLoss())
         try trainer.fit(
             Tensor.randn([512, 4]), Tensor.randint(2, [512]), batchSize: 4, epochs: 3,
-            callbacks: [TensorBoard(folder), CSVLogger("\(folder)/log.csv"), BestCheckpoint("\(folder)/best", monitor: "loss")])
+            callbacks: [
+                TensorBoard(folder), CSVLogger("\(folder)/log.csv"), BestCheckpoint("\(folder)/best", monitor: "loss"),
+            ])
         var progress = Progress(epoch: 1, epochs: 1, steps: 50)
         for step in 1...50 { progress.update(step: step, items: step, "loss 0") }
         print(zip(wall, wall.dropFirst()).allSatisfy { $0 > $1 } ? "back" : "forth", progress.seconds)
@@ -275,10 +277,13 @@ extension FaultStress {
         let result = try Child.run(["faults", "--clock-run", runs], environment: ["LD_PRELOAD": library])
         let said = result.output.split(whereSeparator: \.isWhitespace)
         checks.expect(
-            result.hasSucceeded && said.first == "back", "clock turned back: status \(result.status), said: \(result.errors)")
+            result.hasSucceeded && said.first == "back",
+            "clock turned back: status \(result.status), said: \(result.errors)")
         // `Epoch 3/3  loss 0.6931  0.1 s` and `… 1234 images/s  0 s left`
         let epochs = result.errors.split(separator: "\n").filter { $0.hasPrefix("Epoch ") }
-        let durations = epochs.compactMap { $0.firstMatch(of: #/\ \ ([-0-9.]+)\ s(\ left)?$/#).flatMap { Double($0.1) } }
+        let durations = epochs.compactMap {
+            $0.firstMatch(of: #/\ \ ([-0-9.]+)\ s(\ left)?$/#).flatMap { Double($0.1) }
+        }
         checks.expect(
             durations.count == 4 && durations.allSatisfy { $0 >= 0 && $0 < 600 }
                 && said.last.flatMap { Double($0) }.map { $0 >= 0 && $0 < 600 } == true,

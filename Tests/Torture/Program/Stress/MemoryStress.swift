@@ -40,9 +40,11 @@ enum MemoryStress {
             growths.append(residentBytes() - resident)
         }
         checks.expect(
-            Memory.inUse == tensors, "training: tensors take \(Memory.inUse - tensors) bytes more after \(3 * steps) steps")
+            Memory.inUse == tensors,
+            "training: tensors take \(Memory.inUse - tensors) bytes more after \(3 * steps) steps")
         checks.expect(
-            growths.min()! <= 0 && growths.max()! < 500_000, "training: the process grew by \(growths) bytes in \(steps) steps each")
+            growths.min()! <= 0 && growths.max()! < 500_000,
+            "training: the process grew by \(growths) bytes in \(steps) steps each")
         let text = growths.map { String(format: "%+.2f", Double($0) / 1e6) }.joined(separator: ", ")
         checks.note(
             "three times \(steps) training steps: tensors +\(Memory.inUse - tensors) bytes, "
@@ -89,8 +91,10 @@ enum MemoryStress {
         let replayed = Memory.inUse
         loss = nil
         weights.grad = nil
-        checks.expect(held < 1 << 20, "a chain of 1,000 products with a number, which keep nothing, holds \(held) bytes")
-        checks.expect(Memory.inUse == before, "a chain leaves \(Memory.inUse - before) of \(replayed - before) bytes behind")
+        checks.expect(
+            held < 1 << 20, "a chain of 1,000 products with a number, which keep nothing, holds \(held) bytes")
+        checks.expect(
+            Memory.inUse == before, "a chain leaves \(Memory.inUse - before) of \(replayed - before) bytes behind")
         checks.note("tapes dropped, replayed, retained, doubled, hooked and changed in place: all bytes come back")
     }
 
@@ -108,9 +112,12 @@ enum MemoryStress {
     /// The programs that ask for too much, and what their one line must hold.
     static let requests: [(name: String, words: [String], run: @Sendable () -> Void)] = [
         ("zeros", ["2251799813685248 bytes", "[16777216, 33554432]"], { _ = Tensor.zeros([1 << 24, 1 << 25]) }),
-        ("matmul", ["1125899906842624 bytes", "MatMul", "[16777216, 16777216]"], {
-            _ = Tensor.ones([1 << 24, 1], requiresGrad: true).matmul(Tensor.ones([1, 1 << 24]))
-        }),
+        (
+            "matmul", ["1125899906842624 bytes", "MatMul", "[16777216, 16777216]"],
+            {
+                _ = Tensor.ones([1 << 24, 1], requiresGrad: true).matmul(Tensor.ones([1, 1 << 24]))
+            }
+        ),
         ("overflow", ["[4611686018427387904, 8]"], { _ = Tensor.zeros([1 << 62, 8]) }),
     ]
 

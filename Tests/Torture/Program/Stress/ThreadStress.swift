@@ -52,7 +52,8 @@ enum ThreadStress {
                 if output != expected[index] { wrong.increase() }
             }
         }
-        checks.expect(wrong.value == 0, "\(wrong.value) of \(8 * rounds) inferences on a shared model differ from one thread's")
+        checks.expect(
+            wrong.value == 0, "\(wrong.value) of \(8 * rounds) inferences on a shared model differ from one thread's")
         checks.note("8 threads × \(rounds) inferences with one model: bitwise as on one thread")
     }
 
@@ -70,7 +71,8 @@ enum ThreadStress {
         let expected = inputs.indices.map(gradients)
         let wrong = Counter()
         onThreads(8) { thread in
-            for round in 0..<max(1, rounds / 4) where gradients((thread + round) % 4) != expected[(thread + round) % 4] {
+            for round in 0..<max(1, rounds / 4) where gradients((thread + round) % 4) != expected[(thread + round) % 4]
+            {
                 wrong.increase()
             }
         }
@@ -95,9 +97,12 @@ enum ThreadStress {
         }
         let expected = trained(1)
         for threads in [2, 3, 8, 16] {
-            checks.expect(trained(threads) == expected, "training with \(threads) threads gives other weights than with 1")
+            checks.expect(
+                trained(threads) == expected, "training with \(threads) threads gives other weights than with 1")
         }
-        checks.note("training with 1, 2, 3, 8 and 16 threads on \(ProcessInfo.processInfo.activeProcessorCount) cores: the same bits")
+        checks.note(
+            "training with 1, 2, 3, 8 and 16 threads on \(ProcessInfo.processInfo.activeProcessorCount) cores: the same bits"
+        )
     }
 }
 
@@ -124,7 +129,8 @@ extension ThreadStress {
             var number = 0
             while number < wanted, let (inputs, targets) = try? batches.next() {
                 let expected = (number * 4..<number * 4 + 4).map { $0 }
-                if targets.array(Int.self) != expected || inputs.sum(dim: 1).array(Int.self) != expected.map({ 8 * $0 }) {
+                if targets.array(Int.self) != expected || inputs.sum(dim: 1).array(Int.self) != expected.map({ 8 * $0 })
+                {
                     wrong += 1
                 }
                 number += 1
@@ -135,7 +141,8 @@ extension ThreadStress {
         for _ in 0..<500 where threads() > before { usleep(10_000) }
         checks.expect(wrong == 0, "\(wrong) batches of loaders that were dropped later are wrong")
         checks.expect(threads() <= before + 2, "\(threads() - before) threads are left of \(rounds) dropped loaders")
-        checks.note("\(rounds) loaders with 1 to 8 workers dropped at any time, after \(taken) batches in all: all threads end")
+        checks.note(
+            "\(rounds) loaders with 1 to 8 workers dropped at any time, after \(taken) batches in all: all threads end")
     }
 }
 
