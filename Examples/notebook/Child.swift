@@ -10,6 +10,11 @@ private enum Ending {
     private static let isAsked = Atomic(false)
 
     static func install() {
+        // Who starts us from a thread of a pool hands down that thread's mask, which lets no signal through.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         signal(SIGTERM) { _ in
             Ending.isAsked.store(true, ordering: .sequentiallyConsistent)
             Ending.passOn()
@@ -57,12 +62,13 @@ struct Child {
             posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
             for end in ends { posix_spawn_file_actions_addclose(&actions, end) }
         }
-        // We ignore Ctrl-C while the child runs; the child must not.
+        // We ignore Ctrl-C while the child runs; the child must not, and no signal is held back from it.
         var signals = sigset_t()
         sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
         sigaddset(&signals, SIGINT)
         posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         signal(SIGINT, SIG_IGN)
         Ending.install()
 
