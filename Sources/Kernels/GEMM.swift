@@ -10,8 +10,8 @@
 // Which way is taken and how the work is cut depends on the shape and the strides alone, never on the number of
 // threads, so results are bitwise the same for any number.
 
-/// A batch of matrix products, `C[i] = (accumulate ? C[i] : 0) + A[i]·B[i] + columnBias + rowBias`, then ReLU if asked, on raw
-/// pointers to the scalars of the kernel table it is handed to. A: m×k, B: k×n, C: m×n. Strides are in scalars.
+/// A batch of matrix products, `C[i] = (accumulate ? C[i] : 0) + A[i]·B[i] + columnBias`, on raw pointers to the
+/// scalars of the kernel table it is handed to. A: m×k, B: k×n, C: m×n. Strides are in scalars.
 public struct GEMMArguments {
     /// Number of products.
     public var batch: Int
@@ -43,24 +43,19 @@ public struct GEMMArguments {
     public var accumulate: Bool
     /// `n` contiguous scalars that are added to each row of C.
     public var columnBias: UnsafeRawPointer?
-    /// `m` contiguous scalars that are added to each column of C.
-    public var rowBias: UnsafeRawPointer?
-    /// Whether the results are cut off below 0.
-    public var relu: Bool
 
     public init(
         batch: Int = 1, m: Int, n: Int, k: Int,
         a: UnsafeRawPointer, aRow: Int, aColumn: Int, aBatch: Int = 0,
         b: UnsafeRawPointer, bRow: Int, bColumn: Int, bBatch: Int = 0,
         c: UnsafeMutableRawPointer, cRow: Int, cBatch: Int = 0,
-        accumulate: Bool = false, columnBias: UnsafeRawPointer? = nil, rowBias: UnsafeRawPointer? = nil,
-        relu: Bool = false
+        accumulate: Bool = false, columnBias: UnsafeRawPointer? = nil
     ) {
         (self.batch, self.m, self.n, self.k) = (batch, m, n, k)
         (self.a, self.aRow, self.aColumn, self.aBatch) = (a, aRow, aColumn, aBatch)
         (self.b, self.bRow, self.bColumn, self.bBatch) = (b, bRow, bColumn, bBatch)
         (self.c, self.cRow, self.cBatch) = (c, cRow, cBatch)
-        (self.accumulate, self.columnBias, self.rowBias, self.relu) = (accumulate, columnBias, rowBias, relu)
+        (self.accumulate, self.columnBias) = (accumulate, columnBias)
     }
 }
 
@@ -70,8 +65,6 @@ public enum GEMM<I: ISA> {
     @inlinable
     public static func run(_ g: GEMMArguments) {
         guard g.batch > 0, g.m > 0, g.n > 0 else { return }
-        // Only tiles know of these; who asks for them has a product that is worth tiles, k > 0.
-        if g.rowBias != nil || g.relu { return blocked(g) }
         let g = oriented(folded(g))
         if g.m &* g.n &* max(g.k, 1) <= directLimit, g.batch == 1 { return direct(g, 0..<1) }
         if g.k <= 0 { return direct(g, 0..<g.batch) }

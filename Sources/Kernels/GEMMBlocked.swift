@@ -199,16 +199,12 @@ extension GEMM {
                         k: depth, a: panelA, b: panelB, bStride: strideB,
                         c: c + (row &* g.cRow &+ column) &* size, cRow: g.cRow,
                         accumulate: g.accumulate || start > 0,
-                        bias: start > 0 ? nil : g.columnBias.map { $0 + column &* size },
-                        rowBias: start > 0 ? nil : g.rowBias.map { $0 + row &* size },
-                        relu: g.relu && start &+ depth == g.k)
+                        bias: start > 0 ? nil : g.columnBias.map { $0 + column &* size })
                     if isWhole {
                         tile(rows: height, vectors: vectors, t)
                     } else {
                         let edge = t
-                        (t.c, t.cRow, t.accumulate, t.bias, t.rowBias, t.relu) = (
-                            scratch, tileColumns, false, nil, nil, false
-                        )
+                        (t.c, t.cRow, t.accumulate, t.bias) = (scratch, tileColumns, false, nil)
                         tile(rows: height, vectors: vectors, t)
                         copyOut(rows: height, columns: width, tile: scratch, edge)
                     }

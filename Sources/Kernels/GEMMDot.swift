@@ -12,13 +12,12 @@ extension GEMM {
     @inlinable @inline(__always)
     static var dotDepth: Int { 4096 / I.scalarSize }
 
-    /// Whether the dot product form serves `g` better than packing: C is narrow in one direction, or small for so long a k.
+    /// Whether the dot product form serves `g` better than packing: C is narrow in one direction.
     @inlinable @inline(__always)
     static func prefersDot(_ g: GEMMArguments) -> Bool {
         guard g.aColumn == 1, g.bRow == 1 else { return false }
         let narrow = min(g.m, g.n)
-        if narrow == 1 { return g.k >= 2 &* I.width }
-        return g.k >= 12 &* I.width && (narrow <= 40 || (narrow <= 128 && g.k >= 16 &* max(g.m, g.n)))
+        return narrow == 1 ? g.k >= 2 &* I.width : narrow <= 40 && g.k >= 12 &* I.width
     }
 
     /// Computes `g` by dot products.
@@ -29,9 +28,8 @@ extension GEMM {
         let wanted = max(1, min(32, total / 20_000))
         let cutsRows = g.m > g.n
         let length = cutsRows ? g.m : g.n
-        let unit = cutsRows ? 4 : 6
-        let pieces = min(ceilDivide(wanted, g.batch), ceilDivide(length, unit))
-        let size = ceilDivide(ceilDivide(length, pieces), unit) &* unit
+        let pieces = min(ceilDivide(wanted, g.batch), ceilDivide(length, 12))
+        let size = ceilDivide(ceilDivide(length, pieces), 12) &* 12
         let perMatrix = ceilDivide(length, size)
         let items = g.batch &* perMatrix
         Parallel.forRanges(of: items, size: max(1, items / 32), work: total) { _, range in

@@ -52,18 +52,14 @@ extension GEMM {
         @usableFromInline var accumulate: Bool
         /// One scalar per column to add.
         @usableFromInline var bias: UnsafeRawPointer?
-        /// One scalar per row to add.
-        @usableFromInline var rowBias: UnsafeRawPointer?
-        /// Whether to cut off below 0, in the last step of k.
-        @usableFromInline var relu: Bool
 
         @inlinable @inline(__always)
         init(
             k: Int, a: UnsafeRawPointer, b: UnsafeRawPointer, bStride: Int, c: UnsafeMutableRawPointer, cRow: Int,
-            accumulate: Bool, bias: UnsafeRawPointer?, rowBias: UnsafeRawPointer?, relu: Bool
+            accumulate: Bool, bias: UnsafeRawPointer?
         ) {
             (self.k, self.a, self.b, self.bStride, self.c, self.cRow) = (k, a, b, bStride, c, cRow)
-            (self.accumulate, self.bias, self.rowBias, self.relu) = (accumulate, bias, rowBias, relu)
+            (self.accumulate, self.bias) = (accumulate, bias)
         }
     }
 
@@ -124,21 +120,10 @@ extension GEMM {
                 for r in 0..<R { I.fma(&sums[r][v], one, value) }
             }
         }
-        if let bias = t.rowBias {
-            for r in 0..<R {
-                let value = I.broadcast(bias, r)
-                for v in 0..<V { I.fma(&sums[r][v], one, value) }
-            }
-        }
         if t.accumulate {
             for r in 0..<R {
                 let c = t.c + r &* t.cRow &* size
                 for v in 0..<V { I.fma(&sums[r][v], one, I.load(c, v &* I.width)) }
-            }
-        }
-        if t.relu {
-            for r in 0..<R {
-                for v in 0..<V { sums[r][v] = I.select(sums[r][v], lessThan: .zero, .zero, sums[r][v]) }
             }
         }
         for r in 0..<R {
@@ -153,21 +138,18 @@ extension GEMM {
         for r in 0..<rows {
             let from = tile + r &* tileColumns &* I.scalarSize
             let to = t.c + r &* t.cRow &* I.scalarSize
-            let shift = t.rowBias.map { scalar($0, r) } ?? 0
             var j = 0
             if columns >= I.width {
-                var value = I.load(from, 0) + shift
+                var value = I.load(from, 0)
                 if let bias = t.bias { value += I.load(bias, 0) }
                 if t.accumulate { value += I.load(to, 0) }
-                if t.relu { value = I.select(value, lessThan: .zero, .zero, value) }
                 I.store(value, to, 0)
                 j = I.width
             }
             while j < columns {
-                var value = scalar(from, j) + shift
+                var value = scalar(from, j)
                 if let bias = t.bias { value += scalar(bias, j) }
                 if t.accumulate { value += scalar(to, j) }
-                if t.relu, value < 0 { value = 0 }
                 put(value, to, j)
                 j &+= 1
             }
