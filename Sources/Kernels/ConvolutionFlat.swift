@@ -230,8 +230,8 @@ func fillPlanes<I: ISA>(
 func flatBlock<I: ISA, let R: Int, let V: Int>(
     _: I.Type, _ rowsType: InlineArray<R, Void>.Type, _ vectorsType: InlineArray<V, Void>.Type, _ c: Correlation,
     _ layout: FlatLayout, _ phase: FlatPhase, _ planes: UnsafeRawPointer, _ weights: UnsafeRawPointer,
-    _ sums: UnsafeMutableRawPointer,
-    _ sumStride: Int, _ y: UnsafeMutableRawPointer, _ used: Int, _ bias: UnsafeRawPointer?, _ relu: Bool
+    _ sums: UnsafeMutableRawPointer, _ sumStride: Int, _ y: UnsafeMutableRawPointer, _ used: Int,
+    _ bias: UnsafeRawPointer?, _ relu: Bool
 ) {
     let size = I.scalarSize
     let taps = phase.offsets.count

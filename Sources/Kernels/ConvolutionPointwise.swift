@@ -35,11 +35,11 @@ func pointwise<I: ISA>(
         for plane in range {
             let row = y + plane &* pixels &* I.scalarSize
             let shift = bias.map { I.broadcast($0, plane % outChannels) } ?? .zero
-            if relu {
-                map(I.self, pixels, row, 1, row, 1) { I.select($0 + shift, lessThan: .zero, .zero, $0 + shift) }
-            } else {
-                map(I.self, pixels, row, 1, row, 1) { $0 + shift }
+            @inline(__always) func finish(_ sum: I.V) -> I.V {
+                let value = sum + shift
+                return relu ? I.select(value, lessThan: .zero, .zero, value) : value
             }
+            map(I.self, pixels, row, 1, row, 1, finish)
         }
     }
 }

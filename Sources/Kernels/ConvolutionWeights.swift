@@ -13,8 +13,8 @@
 @inlinable @inline(never)
 func convolutionBackwardWeights<I: ISA, let T: Int, let V: Int>(
     _: I.Type, _ sourcesType: InlineArray<T, Void>.Type, _ vectorsType: InlineArray<V, Void>.Type,
-    _ s: ConvolutionShape,
-    _ x: UnsafeRawPointer, _ dy: UnsafeRawPointer, _ dw: UnsafeMutableRawPointer, _ dbias: UnsafeMutableRawPointer?
+    _ s: ConvolutionShape, _ x: UnsafeRawPointer, _ dy: UnsafeRawPointer, _ dw: UnsafeMutableRawPointer,
+    _ dbias: UnsafeMutableRawPointer?
 ) {
     if s.isEmpty || s.filterSize == 0 {
         fill(I.self, s.outChannels * s.filterSize, 0, dw)

@@ -117,18 +117,10 @@ import Testing
 
     static let convolutions: [ConvolutionShape] = [
         // A gradient with many zeros goes another way from 8 images on.
-        .init(
-            batch: 8, inChannels: 16, height: 6, width: 7, outChannels: 4, kernelHeight: 5, kernelWidth: 5, padTop: 2,
-            padBottom: 2, padLeft: 2, padRight: 2),
-        .init(
-            batch: 2, inChannels: 3, height: 12, width: 13, outChannels: 8, kernelHeight: 5, kernelWidth: 5, padTop: 2,
-            padBottom: 2, padLeft: 2, padRight: 2),
-        .init(
-            batch: 1, inChannels: 64, height: 7, width: 9, outChannels: 48, kernelHeight: 3, kernelWidth: 3,
-            strideHeight: 2, strideWidth: 2, padTop: 1, padBottom: 1, padLeft: 1, padRight: 1),
-        .init(
-            batch: 1, inChannels: 8, height: 11, width: 6, outChannels: 12, kernelHeight: 3, kernelWidth: 1,
-            dilationHeight: 2, groups: 4),
+        ConvolutionTests.shape(8, 16, 6, 7, 4, 5, 5, pad: (2, 2, 2, 2)),
+        ConvolutionTests.shape(2, 3, 12, 13, 8, 5, 5, pad: (2, 2, 2, 2)),
+        ConvolutionTests.shape(1, 64, 7, 9, 48, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(1, 8, 11, 6, 12, 3, 1, dilation: (2, 1), groups: 4),
     ]
 
     /// The bounds in the docs of `Tensor.conv2d`: an output is a sum of `filterSize` products and a bias; a gradient of

@@ -91,24 +91,14 @@ import Testing
     }
 
     static let convolutions: [ConvolutionShape] = [
-        .init(batch: 1, inChannels: 1, height: 1, width: 1, outChannels: 1, kernelHeight: 1, kernelWidth: 1),
-        .init(
-            batch: 2, inChannels: 1, height: 9, width: 11, outChannels: 5, kernelHeight: 5, kernelWidth: 5, padTop: 2,
-            padBottom: 2, padLeft: 2, padRight: 2),
-        .init(
-            batch: 1, inChannels: 3, height: 7, width: 13, outChannels: 17, kernelHeight: 3, kernelWidth: 3, padTop: 1,
-            padBottom: 1, padLeft: 1, padRight: 1),
-        .init(batch: 1, inChannels: 33, height: 5, width: 7, outChannels: 35, kernelHeight: 3, kernelWidth: 3),
-        .init(batch: 1, inChannels: 19, height: 13, width: 11, outChannels: 67, kernelHeight: 1, kernelWidth: 1),
-        .init(
-            batch: 2, inChannels: 5, height: 11, width: 9, outChannels: 7, kernelHeight: 3, kernelWidth: 2,
-            strideHeight: 2, strideWidth: 3, padTop: 1, padLeft: 1),
-        .init(
-            batch: 1, inChannels: 6, height: 13, width: 13, outChannels: 9, kernelHeight: 3, kernelWidth: 3,
-            dilationHeight: 2, dilationWidth: 3, groups: 3),
-        .init(
-            batch: 1, inChannels: 9, height: 6, width: 17, outChannels: 9, kernelHeight: 3, kernelWidth: 3, padLeft: 2,
-            groups: 9),
+        ConvolutionTests.shape(1, 1, 1, 1, 1, 1, 1),
+        ConvolutionTests.shape(2, 1, 9, 11, 5, 5, 5, pad: (2, 2, 2, 2)),
+        ConvolutionTests.shape(1, 3, 7, 13, 17, 3, 3, pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(1, 33, 5, 7, 35, 3, 3),
+        ConvolutionTests.shape(1, 19, 13, 11, 67, 1, 1),
+        ConvolutionTests.shape(2, 5, 11, 9, 7, 3, 2, stride: (2, 3), pad: (1, 0, 1, 0)),
+        ConvolutionTests.shape(1, 6, 13, 13, 9, 3, 3, dilation: (2, 3), groups: 3),
+        ConvolutionTests.shape(1, 9, 6, 17, 9, 3, 3, pad: (0, 0, 2, 0), groups: 9),
     ]
 
     @Test(arguments: convolutions) func convolution(_ s: ConvolutionShape) {

@@ -49,7 +49,7 @@ extension Tensor {
     /// Overwrites the elements with those of `source` (which broadcasts), whatever requires gradients; for optimisers
     /// and for loading weights.
     package func assign(_ source: Tensor) {
-        copyElements(from: source.storage === storage ? source.copied() : source)
+        copyElements(from: source)
         storage.version += 1
     }
 }

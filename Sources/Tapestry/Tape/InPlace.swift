@@ -41,8 +41,7 @@ extension Tensor {
             after.shape == shape, "\(op): the result's shape \(after.shape) is not the tensor's shape \(shape)", site)
         require(
             after.dtype.category <= dtype.category, "\(op): a \(after.dtype) result cannot be stored as \(dtype)", site)
-        // A view of this tensor, as in `x.copy_(x.transpose(0, 1))`, would change while it is read.
-        copyElements(from: after.storage === storage ? after.copied() : after)
+        copyElements(from: after)
         storage.version += 1
         guard recording, after.requiresGrad || requiresGrad else { return }
         if let base = viewed?.base {

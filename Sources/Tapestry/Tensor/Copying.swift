@@ -11,8 +11,9 @@ extension Tensor {
     }
 
     /// Overwrites the elements with those of `source`, which broadcasts to this shape and may have another dtype.
-    /// Memory may not overlap.
+    /// A view of the same memory, as in `x.copy_(x.transpose(0, 1))`, is copied first: it would change while it is read.
     func copyElements(from source: Tensor) {
+        if source.storage === storage { return copyElements(from: source.copied()) }
         let size = dtype.size
         if source.dtype == dtype, source.shape == shape, source.isContiguous, isContiguous {
             let (from, to) = (source.pointer, pointer)
