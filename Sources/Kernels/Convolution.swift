@@ -1,11 +1,11 @@
 // Direct 2-d convolution: the geometry, and how forward and backward-data become flat correlations.
 //
 // There is no im2col buffer. Input channels are copied once into padded planes; in such a plane a filter tap is a
-// constant offset, so a kernel has no edge cases. With stride s the plane is split
-// into s×s phase planes, and again each tap is one offset. Backward-data is the same kernel with the weights transposed:
-// one correlation for each output phase, over planes of the output's gradient. Dilation changes offsets only.
+// constant offset, so a kernel has no edge cases. With stride s the plane is split into s×s phase planes, and again each
+// tap is one offset. Backward-data is the same kernel with the weights transposed: one correlation for each output phase,
+// over planes of the output's gradient. Dilation changes offsets only.
 // The kernels: ConvolutionFlat.swift for few output channels, ConvolutionChannels.swift for many,
-// ConvolutionPointwise.swift for 1×1 filters, ConvolutionWinograd.swift for 3×3 ones with many channels on both sides.
+// ConvolutionPointwise.swift for 1×1 filters, Winograd….swift for 3×3 ones with many channels on both sides.
 
 /// Geometry of a 2-d convolution of NCHW tensors; the weight is [O, C / groups, KH, KW].
 public struct ConvolutionShape: Sendable, Hashable {

@@ -27,6 +27,12 @@ func convolutionBackwardWeights<I: ISA, let T: Int, let V: Int>(
     let sparse = SparseBackward<I>(s, whole: false)
     // Large weights would not fit in the caches once for every chunk of images.
     if s.outChannels * sparse.filter <= 300_000, sparse.pays(dy) { return sparse.weights(x, dy, dw, dbias) }
+    if Winograd.paysForWeights(s) {
+        let plan = PlanCache.plan(PlanKey(s, isBackward: true, kind: ObjectIdentifier(WinogradWeights<I>.self))) {
+            WinogradWeights<I>(s)
+        }
+        return unsafeDowncast(plan, to: WinogradWeights<I>.self).run(x, dy, dw, dbias)
+    }
     let narrow = s.groupOut <= I.width
     if narrow {
         backwardWeights(

@@ -150,10 +150,15 @@ extension Tensor {
     /// - k = N · H′ · W′ for the gradients of weight and bias.
     ///
     /// A 3×3 filter with stride 1, dilation 1 and one group, at least 32 channels on both sides and 256 tiles of 2×2
-    /// results is applied with fewer multiplications (Winograd's F(2×2, 3×3); Lavin and Gray, 2016), forward and for the
-    /// input's gradient. The bound is then γₖ · (16 · Σ over channels of max|x| · Σ|w| + |bias|) with k = C + 12 (O + 12
-    /// for the gradient), max|x| the largest of the 4×4 inputs that a tile depends on; and a NaN or an infinity there
-    /// reaches all four results. The environment variable `TAPESTRY_WINOGRAD=0` switches this off.
+    /// results is applied with fewer multiplications (Winograd's F(2×2, 3×3); Lavin and Gray, 2016). Of a tile, let |x| be
+    /// the largest of the 4×4 inputs that it depends on. The bounds are then
+    /// - γₖ · (16 · Σ over channels of |x| · Σ|w| + |bias|), k = C + 12, for the result,
+    /// - the same with the result's gradient in place of x and k = O + 12 for the input's gradient,
+    /// - γₖ · 16 · Σ over tiles of |x| · Σ|dy|, k = number of tiles + 8, for the weight's gradient (up to 90,000 pairs of
+    ///   channels),
+    ///
+    /// and a NaN or an infinity under a tile reaches all that is computed with it. The environment variable
+    /// `TAPESTRY_WINOGRAD=0` switches this off.
     public static func conv2d(
         _ input: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Pair = 1, padding: Padding = 0,
         dilation: Pair = 1, groups: Int = 1, relu: Bool = false, file: StaticString = #fileID, line: UInt = #line
