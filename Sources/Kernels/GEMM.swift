@@ -1,9 +1,10 @@
-// Matrix products. One entry, `GEMM.run`, and four ways to the result:
+// Matrix products. One entry, `GEMM.run`, and five ways to the result:
 //
 // - `direct`: a handful of multiplications; scalar loops, nothing is set up (GEMMSmall.swift).
 // - `dot`: rows of A and columns of B both lie contiguously along k and the result is narrow in one direction;
 //   vectors run along k, nothing is packed (GEMMDot.swift).
 // - `addRows`: few rows, and B's rows are contiguous; vectors run along n, nothing is packed (GEMMRows.swift).
+// - `deep`: a small result with long sums; parts of k are products of their own, blocked (GEMMDeep.swift).
 // - `blocked` (GEMMBlocked.swift): all else, in the manner of GotoBLAS (Goto and van de Geijn, 2008). Operands
 //   are packed into panels (GEMMPacking.swift) that a register tile (GEMMTile.swift) streams through.
 //
@@ -70,6 +71,7 @@ public enum GEMM<I: ISA> {
         if g.k <= 0 { return direct(g, 0..<g.batch) }
         if prefersDot(g) { return dot(g) }
         if prefersRows(g) { return addRows(g) }
+        if prefersDeep(g) { return deep(g) }
         blocked(g)
     }
 

@@ -136,6 +136,13 @@ import Testing
         check(Case(m: 200, n: 40, k: 9))
     }
 
+    @Test func smallResultsOfLongSums() {
+        // In parts of k, with a few steps left over, or none.
+        check(Case(m: 41, n: 43, k: 2053, transposesB: true, accumulate: true, bias: true, slack: 3))
+        check(Case(m: 17, n: 9, k: 2048, bias: true))
+        check(Case(m: 9, n: 50, k: 2063, transposesA: true, accumulate: true, slack: 1))
+    }
+
     @Test func batchesWithSharedFactors() {
         for layout in 0..<4 {
             for sharing in 0..<4 {

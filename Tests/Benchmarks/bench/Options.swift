@@ -22,6 +22,9 @@ struct Options {
 
         Workloads: \(Workload.names.joined(separator: " ")); without any, all of them.
 
+        conv: the share of the peak counts the multiplications of the direct sum, so it may pass 100 % where 3×3 filters are
+        applied with fewer (TAPESTRY_WINOGRAD=0: with all).
+
         data: MNIST's first batch from gzip and from its unpacked copy, and how long W1 waits for a loader with two
         workers; DIR holds the four files of MNIST (without it the subset that ships with the package).
 
