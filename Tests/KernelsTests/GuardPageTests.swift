@@ -70,6 +70,7 @@ import Testing
 
     @Test(arguments: [
         (1, 1, 1), (3, 5, 7), (1, 33, 65), (31, 1, 17), (17, 19, 3), (7, 129, 33), (65, 67, 69), (130, 35, 1),
+        (19, 11, 2051),
     ])
     func products(_ sizes: (Int, Int, Int)) {
         let (m, n, k) = sizes
@@ -99,6 +100,9 @@ import Testing
         ConvolutionTests.shape(2, 5, 11, 9, 7, 3, 2, stride: (2, 3), pad: (1, 0, 1, 0)),
         ConvolutionTests.shape(1, 6, 13, 13, 9, 3, 3, dilation: (2, 3), groups: 3),
         ConvolutionTests.shape(1, 9, 6, 17, 9, 3, 3, pad: (0, 0, 2, 0), groups: 9),
+        // By Winograd's F(2×2, 3×3).
+        ConvolutionTests.shape(16, 33, 7, 7, 35, 3, 3, pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(4, 32, 17, 17, 37, 3, 3, pad: (0, 0, 1, 0)),
     ]
 
     @Test(arguments: convolutions) func convolution(_ s: ConvolutionShape) {
