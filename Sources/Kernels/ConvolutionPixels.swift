@@ -8,6 +8,9 @@
 /// Pixels of a strip of a large image, about: their sums and rows stay in the caches.
 @usableFromInline let stripPixels = 392
 
+/// Bytes of the input under such a strip, at most: with a stride of 2 a strip of so many pixels sees twice the rows.
+@usableFromInline let stripBytes = 262_144
+
 /// Pixels of small images that are computed together, at most: classes of few pixels per image fill whole tiles.
 @usableFromInline let unitPixels = 1568
 
@@ -158,7 +161,11 @@
         }
 
         var (strips, tables): ([Strip], [StripTable]) = ([], [])
-        let height = images > 1 ? rows : max(1, stripPixels / max(1, columns))
+        // The rows under a strip stay in the second-level cache while the blocks of channels pass by.
+        let inputRows = stripBytes / max(1, c.inChannels * c.width * I.scalarSize)
+        let span = (vertical.map(\.position).max() ?? 0) - (vertical.map(\.position).min() ?? 0) + 1
+        let fitting = (inputRows - span) / c.inStepHeight + 1
+        let height = images > 1 ? rows : max(1, min(stripPixels / max(1, columns), fitting))
         for first in stride(from: 0, to: rows, by: height) {
             let ranges = Array(rowTaps[first..<min(rows, first + height)])
             let index = tables.lastIndex { $0.rows == ranges } ?? tables.count
