@@ -88,7 +88,11 @@ func turn<I: ISA>(
         while pixel < pixels {
             let count = min(I.width, pixels &- pixel)
             let place = outputs[pixel]
-            if count == I.width, used == I.width, outputs[pixel &+ count &- 1] == place &+ count &- 1 {
+            // Neighbours in a row, or every other pixel of it in a phase of backward-data: places rise by one step.
+            let step = count > 1 ? outputs[pixel &+ 1] &- place : 1
+            if count == I.width, used == I.width,
+                outputs[pixel &+ count &- 1] == place &+ (count &- 1) &* step
+            {
                 var rows = InlineArray<16, I.V>(repeating: .zero)
                 for i in 0..<I.width {
                     var value = I.load(from, (pixel &+ i) &* lanes) + shift
@@ -96,7 +100,14 @@ func turn<I: ISA>(
                     rows[i] = value
                 }
                 I.transpose(&rows)
-                for channel in 0..<I.width { I.store(rows[channel], plane, channel &* area &+ place) }
+                for channel in 0..<I.width {
+                    let target = plane + (channel &* area &+ place) &* size
+                    if step == 1 {
+                        I.store(rows[channel], target, 0)
+                    } else {
+                        scatter(I.self, rows[channel], target, step, 0, I.width)
+                    }
+                }
             } else {
                 turnScalars(I.self, pixel..<pixel &+ count, used, lanes, from, shift, relu, outputs, plane, area)
             }
@@ -106,7 +117,7 @@ func turn<I: ISA>(
     }
 }
 
-/// The same for pixels that do not lie side by side, and for less than a vector of channels.
+/// The same for pixels at uneven distances, and for less than a vector of channels.
 @inlinable @inline(never)
 func turnScalars<I: ISA>(
     _: I.Type, _ pixels: Range<Int>, _ channels: Int, _ lanes: Int, _ sums: UnsafeRawPointer, _ shift: I.V,
