@@ -76,19 +76,17 @@ func correlate<I: ISA>(
 ) {
     if s.isPointwise { return pointwise(I.self, s, isBackward: isBackward, x, w, bias, relu, y) }
     if Winograd.pays(s) {
-        let key = PlanKey(s, isBackward: isBackward, kind: ObjectIdentifier(WinogradCorrelation<I>.self))
-        let plan = PlanCache.plan(key) {
+        let plan = PlanCache.plan(s, isBackward: isBackward) {
             WinogradCorrelation<I>(isBackward ? Correlation(backward: s) : Correlation(forward: s))
         }
-        return unsafeDowncast(plan, to: WinogradCorrelation<I>.self).run(x, w, bias, relu, y)
+        return plan.run(x, w, bias, relu, y)
     }
     let outChannels = isBackward ? s.groupIn : s.groupOut
     if 2 * outChannels > I.width * I.tileVectors / (I.hasManyRegisters ? 2 : 1) {
-        let key = PlanKey(s, isBackward: isBackward, kind: ObjectIdentifier(I.self))
-        let plan = PlanCache.plan(key) {
+        let plan = PlanCache.plan(s, isBackward: isBackward) {
             ChannelCorrelation<I>(isBackward ? Correlation(backward: s) : Correlation(forward: s))
         }
-        return unsafeDowncast(plan, to: ChannelCorrelation<I>.self).run(x, w, bias, relu, y)
+        return plan.run(x, w, bias, relu, y)
     }
     let c = isBackward ? Correlation(backward: s) : Correlation(forward: s)
     if I.hasManyRegisters {

@@ -4,7 +4,7 @@
 // few shapes over and over.
 import Synchronization
 
-/// Which convolution, in which direction, for which instruction set and scalar.
+/// Which convolution, in which direction, by which kernel for which instruction set and scalar.
 @usableFromInline struct PlanKey: Hashable, Sendable {
     @usableFromInline let shape: ConvolutionShape
     @usableFromInline let isBackward: Bool
@@ -27,9 +27,17 @@ import Synchronization
     /// A ResNet-152 has about 40 shapes in two directions. A plan takes 50 to 200 KB.
     private static let capacity = 128
 
-    /// The plan of a key, made if it is not there.
+    /// The plan of a shape and direction, made if it is not there.
+    @inlinable
+    static func plan<Plan: AnyObject & Sendable>(
+        _ shape: ConvolutionShape, isBackward: Bool, make: () -> Plan
+    ) -> Plan {
+        let key = PlanKey(shape, isBackward: isBackward, kind: ObjectIdentifier(Plan.self))
+        return unsafeDowncast(find(key, make: make), to: Plan.self)
+    }
+
     @usableFromInline
-    static func plan(_ key: PlanKey, make: () -> any AnyObject & Sendable) -> any AnyObject & Sendable {
+    static func find(_ key: PlanKey, make: () -> any AnyObject & Sendable) -> any AnyObject & Sendable {
         if let known = state.withLock({ $0.plans[key] }) { return known }
         let plan = make()
         state.withLock { state in

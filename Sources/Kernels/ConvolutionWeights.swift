@@ -28,10 +28,7 @@ func convolutionBackwardWeights<I: ISA, let T: Int, let V: Int>(
     // Large weights would not fit in the caches once for every chunk of images.
     if s.outChannels * sparse.filter <= 300_000, sparse.pays(dy) { return sparse.weights(x, dy, dw, dbias) }
     if Winograd.paysForWeights(s) {
-        let plan = PlanCache.plan(PlanKey(s, isBackward: true, kind: ObjectIdentifier(WinogradWeights<I>.self))) {
-            WinogradWeights<I>(s)
-        }
-        return unsafeDowncast(plan, to: WinogradWeights<I>.self).run(x, dy, dw, dbias)
+        return PlanCache.plan(s, isBackward: true) { WinogradWeights<I>(s) }.run(x, dy, dw, dbias)
     }
     let narrow = s.groupOut <= I.width
     if narrow {
