@@ -69,8 +69,10 @@ def accuracy(forward, x, y):
         return sum((forward(a).argmax(1) == b).sum().item() for a, b in zip(x.split(500), y.split(500))) / len(y)
 
 
-def train(model, optimizer, training, test, batch, epochs):
+def train(model, optimizer, training, test, batch, epochs, falling=False):
+    """With `falling`, the rate falls to 0 along half a cosine, a little at each step."""
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*training), batch_size=batch, shuffle=True)
+    scheduler = falling and torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
     for epoch in range(epochs):
         model.train()
         total, start = 0.0, time.perf_counter()
@@ -79,6 +81,8 @@ def train(model, optimizer, training, test, batch, epochs):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            if scheduler:
+                scheduler.step()
             total += loss.item() * len(y)
         seconds = time.perf_counter() - start
         found = accuracy(model.eval(), *test)
@@ -149,7 +153,7 @@ def main():
         model = resnet34(momentum=0.01)
         kept = (training[0][5000:], training[1][5000:])
         optimizer = torch.optim.NAdam(model.parameters(), lr=1e-3, eps=1e-7)
-        train(model, optimizer, kept, test, 32, options.epochs or 1)
+        train(model, optimizer, kept, test, 32, options.epochs or 1, falling=True)
         refresh(model, kept[0])
         print(f"with the first guess taken out of the statistics: {accuracy(model.eval(), *test) * 100:.2f} %")
     elif options.lesson == "03":
