@@ -23,16 +23,22 @@ func train(_ settings: Settings) throws {
     let model = vision.models.KerasResNet34(momentum: settings.preset.momentum)
     try options.loadWeights(into: model)
     describe(model)
-    print("\(digits.count) training and \(test.count) test images, batch \(options.batchSize), Nadam\n")
+    print("\(digits.count) training and \(test.count) test images, batch \(options.batchSize)")
+    print("Nadam, its rate falling from \(options.learningRate) to 0\n")
     fflush(nil)
 
     let trainer = Trainer(
         model, optimizer: optim.NAdam(model.parameters(), lr: options.learningRate), loss: nn.CrossEntropyLoss(),
         metrics: [.accuracy])
+    let training = data.DataLoader(digits, batchSize: options.batchSize, shuffle: true)
     let testing = data.DataLoader(test, batchSize: 250)
+    // The rate falls to 0 along half a cosine: with a constant one, the weights and the statistics of batch
+    // normalisation are still moving in the end, and what the network scores then is luck.
+    let falling = optim.CosineAnnealingLR(trainer.optimizer, tMax: max(1, options.epochs * training.count))
     try trainer.fit(
-        data.DataLoader(digits, batchSize: options.batchSize, shuffle: true), epochs: options.epochs,
-        validation: testing, callbacks: [StopOnInterrupt()] + (settings.log.map { [CSVLogger($0)] } ?? []))
+        training, epochs: options.epochs, validation: testing,
+        callbacks: [Schedule(falling, every: .batch), StopOnInterrupt()]
+            + (settings.log.map { [CSVLogger($0)] } ?? []))
     try options.endIfInterrupted(model)
     try options.saveWeights(of: model)
     let logs = try trainer.evaluate(testing)

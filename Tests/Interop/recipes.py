@@ -164,7 +164,7 @@ def main():
         if tiny:
             training, test = [t[:2400] for t in training], [t[:1000] for t in test]
         train(model, torch.optim.NAdam(model.parameters(), lr=1e-3), training, test, 32,
-              options.epochs or (2 if tiny else 10))
+              options.epochs or (2 if tiny else 10), falling=True)
     else:
         model = lesson05()
         centred = [((x - 0.5) / 0.5, y) for x, y in (training, test)]
