@@ -480,11 +480,9 @@ lossFigure.show()
 // %% The first guess taken out
 let before = try resnetTrainer.evaluate(data.DataLoader(validationSet, batchSize: 250))
 resnet.train()
-let refresh = data.DataLoader(
-    data.Subset(trainingSet, indices: Array(0..<resnetCount)), batchSize: 32, shuffle: true)
 noGrad {
     // Once more through the images, without training: the statistics of the last weights, not of those on the way.
-    for (images, _) in refresh { _ = resnet(images) }
+    for (images, _) in resnetImages { _ = resnet(images) }
     for case let norm as nn.BatchNorm2d in resnet.modules {
         let left = pow(0.99, norm.numBatchesTracked!.item() as Double)
         norm.runningMean!.mul_(1 / (1 - left))

@@ -72,7 +72,9 @@ def accuracy(forward, x, y):
 def train(model, optimizer, training, test, batch, epochs, falling=False):
     """With `falling`, the rate falls to 0 along half a cosine, a little at each step."""
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*training), batch_size=batch, shuffle=True)
-    scheduler = falling and torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
+    scheduler = None
+    if falling:
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
     for epoch in range(epochs):
         model.train()
         total, start = 0.0, time.perf_counter()
