@@ -5,7 +5,8 @@
 // tap is one offset. Backward-data is the same kernel with the weights transposed: one correlation for each output phase,
 // over planes of the output's gradient. Dilation changes offsets only.
 // The kernels: ConvolutionFlat.swift for few output channels, ConvolutionChannels.swift for many,
-// ConvolutionPointwise.swift for 1×1 filters, Winograd….swift for 3×3 ones with many channels on both sides.
+// ConvolutionPointwise.swift for 1×1 filters, Winograd….swift for 3×3 ones with many channels on both sides and for the
+// gradient of the weights of larger ones.
 
 /// Geometry of a 2-d convolution of NCHW tensors; the weight is [O, C / groups, KH, KW].
 public struct ConvolutionShape: Sendable, Hashable {

@@ -69,7 +69,7 @@
             Parallel.forEach(chunks: tiles.units, work: work, workers: threads) { worker, unit in
                 let memory = workers + worker * workerBytes
                 let sums = memory + rowBytes + tileBytes
-                tiles.transform(unit, x, memory, memory + rowBytes)
+                tiles.transform(unit, continues: false, x, memory, memory + rowBytes)
                 multiply(unit, memory + rowBytes, filters, sums)
                 finish(unit, sums, sums + sumBytes, bias == nil ? nil : UnsafeRawPointer(shifts), relu, y)
             }
@@ -195,14 +195,14 @@
                 @inline(__always) func write(_ row: Int, _ a: I.V, _ b: I.V, _ d: I.V, _ e: I.V) {
                     I.store(a + b + d, target, row &* outWidth &* width &+ to)
                     if 2 &* tile &+ 1 < outWidth {
-                        I.store(b - d - e, target, (row &* outWidth &+ 1) &* width &+ to)
+                        I.store(b - d + e, target, (row &* outWidth &+ 1) &* width &+ to)
                     }
                 }
                 @inline(__always) func upper(_ column: Int) -> I.V {
                     read(0, column) + read(1, column) + read(2, column)
                 }
                 @inline(__always) func lower(_ column: Int) -> I.V {
-                    read(1, column) - read(2, column) - read(3, column)
+                    read(1, column) - read(2, column) + read(3, column)
                 }
                 write(0, upper(0), upper(1), upper(2), upper(3))
                 if rows > 1 { write(1, lower(0), lower(1), lower(2), lower(3)) }

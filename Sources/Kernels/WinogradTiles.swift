@@ -1,153 +1,212 @@
-// Winograd's F(2×2, 3×3) for 3×3 convolutions with stride 1 and many channels on both sides: what forward and the
-// gradients of input and weight have in common.
+// The input's side of Winograd's F(2×2, k×k), which forward and the gradients of input and weight have in common.
 //
-// A tile of 2×2 outputs takes 16 multiplications for each pair of channels, where the direct sum takes 36:
-// Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, with d the 4×4 inputs under the tile and g the filter (S. Winograd, "Arithmetic
-// Complexity of Computations", 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
-// The products with A, B and G are sums, differences and halves. The gradient of g is Gᵀ [Σ (A dY Aᵀ) ⊙ (Bᵀ d B)] G.
-// Input: the rows of a unit of tiles are turned to [row][column][channel] with zeros around them, so that all transforms
-// run along channels; transformed tiles lie as [place][tile][channel], 16 places. Planes of places, and rows of tiles,
-// are an odd number of cache lines apart, or they would crowd few sets of the caches.
-// Rounding: see `Tensor.conv2d`.
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+// The rows of a unit of tiles are turned to [row][column][channel] with zeros around them, so that all transforms run along
+// channels; transformed tiles lie as [place][tile][channel], (k + 1)² places. Planes of places, and rows of tiles, are an
+// odd number of cache lines apart, or they would crowd few sets of the caches.
+// Where a column has few numbers, they lie without gaps, and a vector goes on into the next column:
+// - With stride 2 the four phases of the input are as many channels: even and odd rows of the image are tiles of their own,
+//   and two columns of a turned row are one of the convolution with stride 1: [phase][channel].
+// - Fewer channels than half of a vector: several strips, each some rows of tiles of the same image, side by side:
+//   [strip][channel].
+// 3×3: a tile is transformed in registers. Larger filters have too many places for that: first along columns, a row of
+// tiles at once, where neighbouring tiles share most of the work, then along rows.
 
-/// Whether 3×3 convolutions may take the way with fewer multiplications.
-public enum Winograd {
-    /// False if the environment variable `TAPESTRY_WINOGRAD` is 0.
-    @usableFromInline static let isAllowed = getenv("TAPESTRY_WINOGRAD").map { String(cString: $0) != "0" } ?? true
-
-    /// Whether it pays for a correlation: channels enough that the products outweigh the transforms, and tiles enough to
-    /// make up for transforming the filters.
-    @inlinable
-    static func pays(_ s: ConvolutionShape) -> Bool {
-        s.kernelHeight == 3 && s.kernelWidth == 3 && s.strideHeight == 1 && s.strideWidth == 1 && s.dilationHeight == 1
-            && s.dilationWidth == 1 && s.groups == 1 && s.inChannels >= 32 && s.outChannels >= 32
-            && s.batch * ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2) >= 256 && isAllowed
-    }
-}
-
-/// Tiles of a unit, at most (or a row of them).
+/// Tiles of a unit, at most (or a row of them), and where they are small.
 @usableFromInline let winogradTiles = 84
+@usableFromInline let smallWinogradTiles = 168
 
 /// Channel planes of an image, some rows of which are turned to [column][channel] with zeros around. What stands in lanes
 /// without a channel is not defined, and comes to nothing.
 @usableFromInline struct PlaneRows<I: ISA>: Sendable {
-    /// Channels, and scalars from column to column of a turned row: at least the channels, in whole vectors.
-    @usableFromInline let channels, depth: Int
+    /// Scalars from column to column of a turned row: at least the channels.
+    @usableFromInline let depth: Int
     @usableFromInline let height, width: Int
     /// The column of the image where a turned row begins, and its length.
     @usableFromInline let left, columns: Int
+    /// Scalars of a turned row.
+    @usableFromInline let size: Int
 
     @inlinable
-    init(channels: Int, depth: Int, height: Int, width: Int, left: Int, columns: Int) {
-        (self.channels, self.depth, self.height, self.width) = (channels, depth, height, width)
-        (self.left, self.columns) = (left, columns)
+    init(depth: Int, height: Int, width: Int, left: Int, columns: Int) {
+        (self.depth, self.height, self.width, self.left, self.columns) = (depth, height, width, left, columns)
+        size = columns * depth
     }
 
-    /// Scalars of a turned row.
-    @inlinable var size: Int { columns * depth }
-
-    /// Turns a row, which may lie outside of the image.
+    /// Turns a row of so many planes, which may lie outside of the image.
     @inlinable @inline(__always)
-    func turn(_ row: Int, _ planes: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
-        let scalar = I.scalarSize
-        let (first, from) = (max(0, -left), max(0, left))
-        let visible = min(columns - first, width - from)
+    func turn(_ row: Int, _ planes: UnsafeRawPointer, _ channels: Int, _ target: UnsafeMutableRawPointer) {
+        let (first, visible) = visibleColumns
         guard row >= 0, row < height, visible > 0 else { return fill(I.self, size, 0, target) }
         fill(I.self, first * depth, 0, target)
-        fill(I.self, (columns - first - visible) * depth, 0, target + (first + visible) * depth * scalar)
-        let area = height * width
+        fill(I.self, (columns - first - visible) * depth, 0, target + (first + visible) * depth * I.scalarSize)
+        copy(row, planes, channels, target)
+    }
+
+    /// The same without the zeros around.
+    @inlinable @inline(__always)
+    func copy(_ row: Int, _ planes: UnsafeRawPointer, _ channels: Int, _ target: UnsafeMutableRawPointer) {
+        let (first, visible) = visibleColumns
+        guard row >= 0, row < height, visible > 0 else { return }
+        let (size, area) = (I.scalarSize, height * width)
         for channel in stride(from: 0, to: channels, by: I.width) {
             interleave(
                 I.self, visible, min(I.width, channels - channel),
-                planes + (channel * area + row * width + from) * scalar, area: area,
-                target + (first * depth + channel) * scalar, pixel: depth)
+                planes + (channel * area + row * width + max(0, left)) * size, area: area,
+                target + (first * depth + channel) * size, pixel: depth)
         }
+    }
+
+    /// The first column of a turned row that lies in the image, and how many do.
+    @inlinable var visibleColumns: (first: Int, count: Int) {
+        let first = max(0, -left)
+        return (first, min(columns - first, width - max(0, left)))
     }
 }
 
 /// The tiles of a convolution's input, in units of work: of a large image some rows of tiles, of small ones several
 /// images.
 @usableFromInline struct WinogradTiles<I: ISA>: Sendable {
+    /// Rows of the image, turned.
     @usableFromInline let rows: PlaneRows<I>
-    @usableFromInline let images: Int
+    @usableFromInline let images, channels: Int
+    /// Taps of a phase along columns and rows; the convolution's stride.
+    @usableFromInline let rowTaps, taps, stride: Int
     /// The row of the image where the first tile begins.
     @usableFromInline let top: Int
-    /// Tiles of an image.
-    @usableFromInline let tileRows, tileColumns: Int
-    /// What a unit takes: so many images, so many rows of tiles, `strips` of them an image. And how many units there are.
-    @usableFromInline let imagesAtOnce, rowsAtOnce, strips, units: Int
+    /// Rows of tiles of an image that lie side by side in lanes, and how many there are of each.
+    @usableFromInline let strips, tileRows: Int
+    /// Tiles in a row.
+    @usableFromInline let tileColumns: Int
+    /// What a unit takes: so many images, so many rows of tiles, `pieces` of them an image. And how many units there are.
+    @usableFromInline let imagesAtOnce, rowsAtOnce, pieces, units: Int
+    /// Numbers at a place of a tile, all strips together, and scalars from one tile to the next.
+    @usableFromInline let used, depth: Int
+    /// Scalars of a turned row.
+    @usableFromInline let line: Int
     /// Tiles that a unit has room for, a multiple of three; scalars from place to place.
     @usableFromInline let room, plane: Int
 
+    /// Of the rows of the image that leave this remainder by the stride.
     @inlinable
-    init(_ c: Correlation) {
-        images = c.images
-        (tileRows, tileColumns) = ((c.outHeight + 1) / 2, (c.outWidth + 1) / 2)
-        top = c.verticalTaps[0].lazy.map(\.position).min()!
+    init(_ c: Correlation, rowTaps: Int = 3, taps: Int = 3, phase: Int = 0) {
+        (images, channels, stride, self.rowTaps, self.taps) = (c.images, c.inChannels, c.inStepHeight, rowTaps, taps)
+        strips = stride == 1 ? max(1, I.width / channels) : 1
+        tileRows = ((c.outHeight + 1) / 2 + strips - 1) / strips
+        tileColumns = (c.outWidth + 1) / 2
+        top = c.verticalTaps[0].lazy.map(\.position).min()! + phase
+        let isDense = stride > 1 || strips > 1
         rows = PlaneRows(
-            channels: c.inChannels, depth: oddLines(I.self, c.inChannels), height: c.height, width: c.width,
-            left: c.horizontalTaps[0].lazy.map(\.position).min()!, columns: 2 * tileColumns + 2)
-        imagesAtOnce = max(1, min(winogradTiles / (tileRows * tileColumns), c.images / 4))
-        let height = max(1, min(tileRows, winogradTiles / tileColumns))
-        strips = (tileRows + height - 1) / height
-        rowsAtOnce = (tileRows + strips - 1) / strips
-        units = (c.images + imagesAtOnce - 1) / imagesAtOnce * strips
-        room = (imagesAtOnce * rowsAtOnce * tileColumns + 2) / 3 * 3
-        plane = oddLines(I.self, room * rows.depth)
+            depth: isDense ? strips * channels : oddLines(I.self, channels), height: c.height, width: c.width,
+            left: c.horizontalTaps[0].lazy.map(\.position).min()!, columns: stride * (2 * tileColumns + taps - 1))
+        depth = stride * rows.depth
+        used = isDense ? depth : channels
+        // Vectors may begin at the last number of a row.
+        line = isDense ? (rows.size + 2 * I.width - 1) / I.width * I.width : rows.size
+        let atOnce = isDense ? smallWinogradTiles : winogradTiles
+        imagesAtOnce = max(1, min(atOnce / (strips * tileRows * tileColumns), c.images / 4))
+        let height = max(1, min(tileRows, atOnce / (strips * tileColumns)))
+        pieces = (tileRows + height - 1) / height
+        rowsAtOnce = (tileRows + pieces - 1) / pieces
+        units = (c.images + imagesAtOnce - 1) / imagesAtOnce * pieces
+        room = (imagesAtOnce * rowsAtOnce * strips * tileColumns + 2) / 3 * 3
+        plane = oddLines(I.self, room / strips * depth + (isDense ? depth + I.width : 0))
     }
 
     /// A unit: its images, its rows of tiles.
     @inlinable
     func unit(_ index: Int) -> (images: Range<Int>, rows: Range<Int>) {
-        let (image, row) = (index / strips * imagesAtOnce, index % strips * rowsAtOnce)
+        let (image, row) = (index / pieces * imagesAtOnce, index % pieces * rowsAtOnce)
         return (image..<min(images, image + imagesAtOnce), row..<min(tileRows, row + rowsAtOnce))
     }
 
-    /// Bytes that `transform` takes for the turned rows of an image.
-    @inlinable var rowBytes: Int { (2 * rowsAtOnce + 2) * rows.size * I.scalarSize }
+    /// Places of a tile.
+    @inlinable var places: Int { (rowTaps + 1) * (taps + 1) }
+    /// Turned rows under so many rows of tiles.
+    @inlinable func rowsUnder(_ count: Int) -> Int { 2 * count + rowTaps - 1 }
+    /// Bytes that `transform` takes for the turned rows of an image, and for a row of tiles transformed along columns.
+    @inlinable var rowBytes: Int { (rowsUnder(rowsAtOnce) + rowTaps + 1) * line * I.scalarSize }
     /// Bytes of a unit's transformed tiles; what works on six channels at a time reads a little beyond the last.
-    @inlinable var tileBytes: Int { (16 * plane + 64) * I.scalarSize }
+    @inlinable var tileBytes: Int { (places * plane + 64) * I.scalarSize }
 
-    /// Transforms a unit's tiles.
+    /// Transforms a unit's tiles. If the unit before was transformed in the same memory, rows that both stand on are taken
+    /// from there.
     @inlinable @inline(__always)
     func transform(
-        _ unit: Int, _ x: UnsafeRawPointer, _ turned: UnsafeMutableRawPointer, _ tiles: UnsafeMutableRawPointer
+        _ unit: Int, continues: Bool, _ x: UnsafeRawPointer, _ turned: UnsafeMutableRawPointer,
+        _ tiles: UnsafeMutableRawPointer
     ) {
         let size = I.scalarSize
         let (images, tileRows) = self.unit(unit)
-        var target = tiles
+        let between = turned + rowsUnder(rowsAtOnce) * line * size
+        var (target, known) = (tiles, 0)
+        if continues, tileRows.lowerBound > 0 {
+            known = rowTaps - 1
+            turned.copyMemory(from: turned + 2 * rowsAtOnce * line * size, byteCount: known * line * size)
+        }
         for image in images {
-            let planes = x + image * rows.channels * rows.height * rows.width * size
-            for row in 0..<2 * tileRows.count + 2 {
-                rows.turn(2 * tileRows.lowerBound + row + top, planes, turned + row * rows.size * size)
+            let planes = x + image * channels * rows.height * rows.width * size
+            for row in known..<rowsUnder(tileRows.count) {
+                turn(2 * tileRows.lowerBound + row, planes, between, turned + row * line * size)
             }
             for row in 0..<tileRows.count {
-                transformRow(turned + 2 * row * rows.size * size, target)
-                target += tileColumns * rows.depth * size
+                let from = turned + 2 * row * line * size
+                switch (rowTaps, taps) {
+                case (3, 3): transformRow(from, target)
+                case (3, _): transformRow(from, between, target, InlineArray<4, Void>.self, InlineArray<5, Void>.self)
+                case (4, 4): transformRow(from, between, target, InlineArray<5, Void>.self, InlineArray<5, Void>.self)
+                case (4, _): transformRow(from, between, target, InlineArray<5, Void>.self, InlineArray<6, Void>.self)
+                default: transformRow(from, between, target, InlineArray<6, Void>.self, InlineArray<6, Void>.self)
+                }
+                target += tileColumns * depth * size
             }
         }
     }
 
-    /// `Bᵀ d B` for a row of tiles.
+    /// Turns a row of the phase, or one of each strip side by side.
+    @inlinable @inline(__always)
+    func turn(
+        _ row: Int, _ planes: UnsafeRawPointer, _ between: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer
+    ) {
+        if used == channels || rows.depth > I.width {
+            return rows.turn(stride * row + top, planes, channels, target)
+        }
+        let (size, area) = (I.scalarSize, rows.height * rows.width)
+        let (first, visible) = rows.visibleColumns
+        if visible <= 0 { return fill(I.self, line, 0, target) }
+        var sources = InlineArray<16, UnsafeRawPointer>(repeating: planes)
+        var zeros: UnsafeMutableRawPointer?
+        for strip in 0..<strips {
+            let row = stride * (2 * strip * tileRows + row) + top
+            for channel in 0..<channels {
+                let lane = strip * channels + channel
+                if 0..<rows.height ~= row {
+                    sources[lane] = planes + (channel * area + row * rows.width + max(0, rows.left)) * size
+                } else {
+                    if zeros == nil { fill(I.self, visible, 0, between) }
+                    zeros = between
+                    sources[lane] = UnsafeRawPointer(between)
+                }
+            }
+        }
+        let end = (first + visible) * rows.depth
+        fill(I.self, first * rows.depth, 0, target)
+        interleave(I.self, visible, rows.depth, sources, target + first * rows.depth * size)
+        fill(I.self, line - end, 0, target + end * size)
+    }
+
+    /// `Bᵀ d B` for a row of tiles, 3×3.
     @inlinable @inline(never)
     func transformRow(_ turned: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
-        let (pixel, line, place) = (rows.depth, rows.size, plane)
+        let (pixel, line, place) = (depth, line, plane)
         for tile in 0..<tileColumns {
-            for channel in stride(from: 0, to: rows.channels, by: I.width) {
+            for channel in Swift.stride(from: 0, to: used, by: I.width) {
                 let at = 2 &* tile &* pixel &+ channel
                 let to = tile &* pixel &+ channel
                 @inline(__always) func write(_ row: Int, _ a: I.V, _ b: I.V, _ d: I.V, _ e: I.V) {
                     I.store(a - d, target, 4 &* row &* place &+ to)
                     I.store(b + d, target, (4 &* row &+ 1) &* place &+ to)
                     I.store(d - b, target, (4 &* row &+ 2) &* place &+ to)
-                    I.store(b - e, target, (4 &* row &+ 3) &* place &+ to)
+                    I.store(e - b, target, (4 &* row &+ 3) &* place &+ to)
                 }
                 @inline(__always) func read(_ row: Int, _ column: Int) -> I.V {
                     I.load(turned, at &+ row &* line &+ column &* pixel)
@@ -162,8 +221,35 @@ public enum Winograd {
                     2, read(2, 0) - read(1, 0), read(2, 1) - read(1, 1), read(2, 2) - read(1, 2),
                     read(2, 3) - read(1, 3))
                 write(
-                    3, read(1, 0) - read(3, 0), read(1, 1) - read(3, 1), read(1, 2) - read(3, 2),
-                    read(1, 3) - read(3, 3))
+                    3, read(3, 0) - read(1, 0), read(3, 1) - read(1, 1), read(3, 2) - read(1, 2),
+                    read(3, 3) - read(1, 3))
+            }
+        }
+    }
+
+    /// The same for M places along columns and N along rows: `between` takes the tiles after the first axis.
+    @inlinable @inline(never)
+    func transformRow<let M: Int, let N: Int>(
+        _ turned: UnsafeRawPointer, _ between: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer,
+        _: InlineArray<M, Void>.Type, _: InlineArray<N, Void>.Type
+    ) {
+        let (line, pixel, place) = (line, depth, plane)
+        for at in Swift.stride(from: 0, to: line, by: I.width) {
+            var column = InlineArray<M, I.V>(repeating: .zero)
+            for i in 0..<M { column[i] = I.load(turned, i &* line &+ at) }
+            let places = Winograd.inputs(I.self, column)
+            for i in 0..<M { I.store(places[i], between, i &* line &+ at) }
+        }
+        for tile in 0..<tileColumns {
+            for lane in Swift.stride(from: 0, to: used, by: I.width) {
+                for i in 0..<M {
+                    let from = between + (i &* line &+ 2 &* tile &* pixel &+ lane) &* I.scalarSize
+                    let to = target + (N &* i &* place &+ tile &* pixel &+ lane) &* I.scalarSize
+                    var row = InlineArray<N, I.V>(repeating: .zero)
+                    for j in 0..<N { row[j] = I.load(from, j &* pixel) }
+                    let places = Winograd.inputs(I.self, row)
+                    for j in 0..<N { I.store(places[j], to, j &* place) }
+                }
             }
         }
     }
@@ -174,75 +260,4 @@ public enum Winograd {
 func oddLines<I: ISA>(_: I.Type, _ count: Int) -> Int {
     let line = 64 / I.scalarSize
     return ((count + line - 1) / line | 1) * line
-}
-
-/// One of the 16 products: sums[row][lane] += Σ over steps of a[row, step] · b[step][lane], for a block of lanes.
-@usableFromInline struct WinogradProduct {
-    @usableFromInline let a, b: UnsafeRawPointer
-    /// Scalars of `a` from row to row and from step to step; how many of them.
-    @usableFromInline let rowStride, stepStride, rows, steps: Int
-    /// Room for a multiple of three rows.
-    @usableFromInline let sums: UnsafeMutableRawPointer
-    /// Whether the sums go on from what is there.
-    @usableFromInline let continues: Bool
-
-    @inlinable @inline(__always)
-    init(
-        a: UnsafeRawPointer, rowStride: Int, stepStride: Int, rows: Int, steps: Int, b: UnsafeRawPointer,
-        sums: UnsafeMutableRawPointer, continues: Bool
-    ) {
-        (self.a, self.rowStride, self.stepStride, self.rows, self.steps) = (a, rowStride, stepStride, rows, steps)
-        (self.b, self.sums, self.continues) = (b, sums, continues)
-    }
-
-    /// For a block of so many vectors of lanes.
-    @inlinable @inline(__always)
-    func compute<I: ISA>(_: I.Type, vectors: Int) {
-        if I.hasManyRegisters, vectors == 4 {
-            compute(I.self, InlineArray<4, Void>.self)
-        } else if vectors == 2 {
-            compute(I.self, InlineArray<2, Void>.self)
-        } else {
-            compute(I.self, InlineArray<1, Void>.self)
-        }
-    }
-
-    @inlinable @inline(never)
-    func compute<I: ISA, let V: Int>(_: I.Type, _ vectors: InlineArray<V, Void>.Type) {
-        var row = 0
-        while row < rows {
-            if rows &- row > 3 {
-                tile(I.self, InlineArray<6, Void>.self, vectors, row)
-                row &+= 6
-            } else {
-                tile(I.self, InlineArray<3, Void>.self, vectors, row)
-                row &+= 3
-            }
-        }
-    }
-
-    /// The register tile: R rows × V vectors. AVX2 and SSE (16 registers) 6×2 = 12 sums, 2 vectors of b, 1 broadcast;
-    /// AVX-512 and NEON (32) 6×4.
-    @inlinable @inline(__always)
-    func tile<I: ISA, let R: Int, let V: Int>(
-        _: I.Type, _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type, _ first: Int
-    ) {
-        let target = sums + first &* V &* I.width &* I.scalarSize
-        var acc = InlineArray<R, InlineArray<V, I.V>>(repeating: .init(repeating: .zero))
-        if continues {
-            for r in 0..<R { for v in 0..<V { acc[r][v] = I.load(target, (r &* V &+ v) &* I.width) } }
-        }
-        var (factors, vectors) = (a + first &* rowStride &* I.scalarSize, b)
-        for _ in 0..<steps {
-            var row = InlineArray<V, I.V>(repeating: .zero)
-            for v in 0..<V { row[v] = I.load(vectors, v &* I.width) }
-            for r in 0..<R {
-                let value = I.broadcast(factors, r &* rowStride)
-                for v in 0..<V { I.fma(&acc[r][v], value, row[v]) }
-            }
-            factors += stepStride &* I.scalarSize
-            vectors += V &* I.width &* I.scalarSize
-        }
-        for r in 0..<R { for v in 0..<V { I.store(acc[r][v], target, (r &* V &+ v) &* I.width) } }
-    }
 }

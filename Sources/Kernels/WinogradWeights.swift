@@ -1,47 +1,60 @@
-// Backward-weights by Winograd's F(2×2, 3×3) (see WinogradTiles.swift): the transformed gradient of a filter is a sum over
-// tiles, 16 matrix products [C, tiles] · [tiles, O]; the gradient of the filter is that turned back, Gᵀ U G.
+// Backward-weights by Winograd's F(2×2, k×k) (see WinogradTransforms.swift): the transformed gradient of a filter is a sum
+// over tiles, (k + 1)² matrix products [C, tiles] · [tiles, O]; the gradient of the filter is that turned back, Gᵀ U G.
 //
-// The output's gradient: rows turned to [column][channel], tiles of 2×2 transformed to [place][block of channels][tile]
-// [lane], A dY Aᵀ. Sums: [place][block][input channel][lane].
-// Register tile: 6 input channels × V vectors of output channels, over the tiles of a unit.
-// Blocking: the tiles of one block and place (5 KiB) stay in the first-level cache, those of the input in the second; a
-// unit passes over all sums once, 1.5 bytes for each vector multiplication, so that they had better fit the third level:
-// filters of more than 90,000 pairs of channels are left to the direct kernel. The units are summed in at most eight parts,
-// added up in order, whatever the number of threads.
+// The output's gradient: rows turned to [pixel][channel], tiles of 2×2 transformed along columns to [point][side][block of
+// channels][tile][lane]; the products transform along rows as they load, an addition for each vector that they use six
+// times or more. The place of the points 1 and 1 is the sum of a tile: of them the bias's gradient is made. Sums: [place]
+// [block][row][lane], with a row for each input channel, and with stride 2 for each phase of its columns.
+// Register tile: 6 rows × V vectors of output channels, over the tiles of a unit.
+// Blocking: the tiles of one block and point (10 KiB) stay in the first-level cache, those of the input in the second. If
+// these are few, block after block of the gradient is transformed and used, so that it stays there too. A unit passes over
+// all sums once, 1.5 bytes for each vector multiplication, so that they had better fit the third level: filters of more
+// pairs of channels are left to the direct kernel. The units are summed in at most eight parts, added up in order, whatever
+// the number of threads.
 
-extension Winograd {
-    /// Whether it pays for the gradient of the weights.
-    @inlinable
-    static func paysForWeights(_ s: ConvolutionShape) -> Bool {
-        s.inChannels * s.outChannels <= 90_000 && pays(s)
-    }
-}
-
-/// Gradients of weights by Winograd's F(2×2, 3×3). Made for a shape, used for any number of inputs.
+/// Gradients of weights by Winograd's F(2×2, k×k). Made for a shape, used for any number of inputs.
 @usableFromInline final class WinogradWeights<I: ISA>: Sendable {
     @usableFromInline let s: ConvolutionShape
-    @usableFromInline let tiles: WinogradTiles<I>
-    /// The output's gradient.
-    @usableFromInline let gradient: PlaneRows<I>
+    /// The input's tiles, for each phase of its rows.
+    @usableFromInline let phases: [WinogradTiles<I>]
     @usableFromInline let blocks: [ChannelBlock]
-    /// Input channels rounded up to whole tiles of registers; scalars from place to place of a unit's transformed
-    /// gradient, and of the sums.
-    @usableFromInline let channels, gradientPlane, sumPlane: Int
+    /// Blocks that are worked on together.
+    @usableFromInline let blocksAtOnce: Int
+    /// G of each phase, [point][tap].
+    @usableFromInline let matrices: [[I.Scalar]]
+    /// Rows of sums, and as many rounded up to whole tiles of registers.
+    @usableFromInline let rows, roundedRows: Int
+    /// Scalars from place to place of a unit's transformed gradient, and of the sums; lanes of all blocks.
+    @usableFromInline let gradientPlane, sumPlane, lanes: Int
+    /// Places of all phases, and where those of each begin.
+    @usableFromInline let sumPlaces: Int
+    @usableFromInline let firstPlaces: [Int]
     /// Units of a part, and how many parts there are.
     @usableFromInline let unitsAtOnce, parts: Int
 
     @inlinable
     init(_ s: ConvolutionShape) {
         self.s = s
-        tiles = WinogradTiles(Correlation(forward: s))
+        let taps = Winograd.taps(s, phase: 0)
+        phases = (0..<s.strideHeight).map {
+            WinogradTiles(Correlation(forward: s), rowTaps: Winograd.taps(s, phase: $0), taps: taps, phase: $0)
+        }
+        matrices = phases.map { Winograd.filterMatrix(taps: $0.rowTaps).map { I.Scalar($0) } }
+        var firstPlaces = [0]
+        for phase in phases { firstPlaces.append(firstPlaces.last! + phase.places) }
+        sumPlaces = firstPlaces.removeLast()
+        self.firstPlaces = firstPlaces
+        rows = s.inChannels * s.strideWidth
+        roundedRows = (rows + 2) / 3 * 3
         blocks = ChannelBlock.cut(I.self, s.outChannels)
-        let lanes = (s.outChannels + I.width - 1) / I.width * I.width
-        gradient = PlaneRows(
-            channels: s.outChannels, depth: oddLines(I.self, lanes), height: s.outHeight, width: s.outWidth, left: 0,
-            columns: 2 * tiles.tileColumns)
-        channels = (s.inChannels + 2) / 3 * 3
-        gradientPlane = oddLines(I.self, tiles.room * lanes)
-        sumPlane = oddLines(I.self, channels * lanes)
+        lanes = (s.outChannels + I.width - 1) / I.width * I.width
+        let (size, tiles) = (I.scalarSize, phases[0])
+        let block = blocks[0].vectors * I.width
+        blocksAtOnce =
+            sumPlaces * tiles.plane * size > 131_072
+            ? blocks.count : min(blocks.count, max(1, 131_072 / (2 * (taps + 1) * tiles.room * block * size)))
+        gradientPlane = oddLines(I.self, tiles.room * min(lanes, blocksAtOnce * block))
+        sumPlane = oddLines(I.self, roundedRows * lanes)
         unitsAtOnce = (tiles.units + 7) / 8
         parts = (tiles.units + unitsAtOnce - 1) / unitsAtOnce
     }
@@ -51,23 +64,41 @@ extension Winograd {
     func run(
         _ x: UnsafeRawPointer, _ dy: UnsafeRawPointer, _ dw: UnsafeMutableRawPointer, _ dbias: UnsafeMutableRawPointer?
     ) {
-        if let dbias { reducePlanes(I.self, s.batch, s.outChannels, s.outHeight * s.outWidth, dy, dbias) }
         let size = I.scalarSize
         let threads = min(Parallel.threads, parts)
-        let sumBytes = 16 * sumPlane * size
-        let rowBytes = max(tiles.rowBytes, 2 * gradient.size * size)
-        let gradientBytes = 16 * gradientPlane * size
-        let workerBytes = (rowBytes + tiles.tileBytes + gradientBytes + 63) & ~63
-        BufferPool.withScratch(parts * sumBytes + threads * workerBytes) { sums in
-            let workers = sums + parts * sumBytes
+        // A part: its sums, then those of the bias.
+        let partBytes = (sumPlaces * sumPlane + oddLines(I.self, lanes)) * size
+        let turnedBytes = 2 * phases[0].rowsAtOnce * s.outWidth * I.tileVectors * I.width * size
+        // A worker: rows and tiles of each phase, then those of the gradient.
+        let phaseBytes = (phases[0].rowBytes + phases[0].tileBytes + 63) & ~63
+        let gradientBytes = 2 * (phases[0].taps + 1) * gradientPlane * size
+        let workerBytes = (phases.count * phaseBytes + turnedBytes + gradientBytes + 63) & ~63
+        BufferPool.withScratch(parts * partBytes + threads * workerBytes) { sums in
+            let workers = sums + parts * partBytes
             Parallel.forEach(chunks: parts, work: s.multiplications / (4 * I.width), workers: threads) { worker, part in
                 let memory = workers + worker * workerBytes
-                let (inputs, gradients) = (memory + rowBytes, memory + rowBytes + tiles.tileBytes)
+                let inputs = memory + phases[0].rowBytes
+                let turned = memory + phases.count * phaseBytes
+                let mine = sums + part * partBytes
+                let biasSums = mine + sumPlaces * sumPlane * size
+                fill(I.self, lanes, 0, biasSums)
                 let first = part * unitsAtOnce
-                for unit in first..<min(tiles.units, first + unitsAtOnce) {
-                    tiles.transform(unit, x, memory, inputs)
-                    transformGradient(unit, dy, memory, gradients)
-                    multiply(unit, inputs, gradients, sums + part * sumBytes, continues: unit > first)
+                for unit in first..<min(phases[0].units, first + unitsAtOnce) {
+                    for (phase, tiles) in phases.enumerated() {
+                        tiles.transform(
+                            unit, continues: unit > first, x, memory + phase * phaseBytes, inputs + phase * phaseBytes)
+                    }
+                    var block = 0
+                    while block < blocks.count {
+                        let together = block..<min(blocks.count, block + blocksAtOnce)
+                        transformGradient(unit, together, dy, turned, turned + turnedBytes, biasSums)
+                        for phase in phases.indices {
+                            multiply(
+                                unit, phase, together, inputs + phase * phaseBytes, turned + turnedBytes, mine,
+                                continues: unit > first)
+                        }
+                        block += blocksAtOnce
+                    }
                 }
             }
             let channelsAtOnce = 8
@@ -75,74 +106,119 @@ extension Winograd {
             Parallel.forEach(chunks: blocks.count * pieces, work: parts * sumPlane * 2) { _, chunk in
                 let first = chunk % pieces * channelsAtOnce
                 gather(
-                    blocks[chunk / pieces], first..<min(s.inChannels, first + channelsAtOnce), sums, sumBytes, dw)
+                    blocks[chunk / pieces], first..<min(s.inChannels, first + channelsAtOnce), sums, partBytes, dw)
             }
+            if let dbias { gatherBias(sums + sumPlaces * sumPlane * size, partBytes, dbias) }
         }
     }
 
-    /// `A dY Aᵀ` for the tiles of a unit.
+    /// `A dY` for the tiles of a unit and some blocks.
     @inlinable @inline(__always)
     func transformGradient(
-        _ unit: Int, _ dy: UnsafeRawPointer, _ turned: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer
+        _ unit: Int, _ together: Range<Int>, _ dy: UnsafeRawPointer, _ turned: UnsafeMutableRawPointer,
+        _ target: UnsafeMutableRawPointer, _ biasSums: UnsafeMutableRawPointer
     ) {
-        let size = I.scalarSize
+        let (size, tiles) = (I.scalarSize, phases[0])
         let (images, rows) = tiles.unit(unit)
-        var tile = 0
-        for image in images {
-            let planes = dy + image * s.outChannels * s.outHeight * s.outWidth * size
-            for row in rows {
-                gradient.turn(2 * row, planes, turned)
-                gradient.turn(2 * row + 1, planes, turned + gradient.size * size)
-                for block in blocks {
-                    transformRow(
-                        turned + block.first * size, block.vectors * I.width,
-                        target + (block.first * tiles.room + tile * block.vectors * I.width) * size)
+        let area = s.outHeight * s.outWidth
+        let first = blocks[together.lowerBound].first
+        for block in blocks[together] {
+            let width = block.vectors * I.width
+            let channels = min(width, s.outChannels - block.first)
+            var to = target + (block.first - first) * tiles.room * size
+            for image in images {
+                let planes = dy + (image * s.outChannels + block.first) * area * size
+                for strip in 0..<tiles.strips {
+                    let line = 2 * (strip * tiles.tileRows + rows.lowerBound)
+                    turn(line, 2 * rows.count, planes, channels, width, turned)
+                    for row in 0..<rows.count {
+                        let from = turned + 2 * row * s.outWidth * width * size
+                        let tile = to + (row * tiles.strips * tiles.tileColumns + strip) * width * size
+                        let bias = biasSums + block.first * size
+                        switch tiles.taps {
+                        case 3: transformRow(from, width, tile, bias, InlineArray<4, Void>.self)
+                        case 4: transformRow(from, width, tile, bias, InlineArray<5, Void>.self)
+                        default: transformRow(from, width, tile, bias, InlineArray<6, Void>.self)
+                        }
+                    }
                 }
-                tile += tiles.tileColumns
+                to += rows.count * tiles.strips * tiles.tileColumns * width * size
             }
         }
     }
 
-    /// `A dY Aᵀ` for a row of tiles and a block of channels.
+    /// Turns some rows of the output's gradient to [pixel][channel]; zeros below the image.
+    @inlinable @inline(__always)
+    func turn(
+        _ first: Int, _ rows: Int, _ planes: UnsafeRawPointer, _ channels: Int, _ width: Int,
+        _ target: UnsafeMutableRawPointer
+    ) {
+        let (size, area) = (I.scalarSize, s.outHeight * s.outWidth)
+        let pixels = max(0, min(rows, s.outHeight - first)) * s.outWidth
+        fill(I.self, (rows * s.outWidth - pixels) * width, 0, target + pixels * width * size)
+        if pixels == 0 { return }
+        for channel in stride(from: 0, to: channels, by: I.width) {
+            interleave(
+                I.self, pixels, min(I.width, channels - channel), planes + (channel * area + first * s.outWidth) * size,
+                area: area, target + channel * size, pixel: width)
+        }
+    }
+
+    /// `A dY` for a row of tiles and a block of channels, N = k + 1 points; adds the tiles' sums to `bias`.
     @inlinable @inline(never)
-    func transformRow(_ turned: UnsafeRawPointer, _ width: Int, _ target: UnsafeMutableRawPointer) {
-        let (pixel, line, place) = (gradient.depth, gradient.size, gradientPlane)
-        for tile in 0..<tiles.tileColumns {
+    func transformRow<let N: Int>(
+        _ turned: UnsafeRawPointer, _ width: Int, _ target: UnsafeMutableRawPointer, _ bias: UnsafeMutableRawPointer,
+        _: InlineArray<N, Void>.Type
+    ) {
+        let (line, place) = (s.outWidth &* width, gradientPlane)
+        let step = phases[0].strips &* width
+        for tile in 0..<phases[0].tileColumns {
             for lane in stride(from: 0, to: width, by: I.width) {
-                let at = 2 &* tile &* pixel &+ lane
-                let to = tile &* width &+ lane
-                @inline(__always) func write(_ row: Int, _ a: I.V, _ b: I.V) {
-                    I.store(a, target, 4 &* row &* place &+ to)
-                    I.store(a + b, target, (4 &* row &+ 1) &* place &+ to)
-                    I.store(a - b, target, (4 &* row &+ 2) &* place &+ to)
-                    I.store(.zero - b, target, (4 &* row &+ 3) &* place &+ to)
+                let at = 2 &* tile &* width &+ lane
+                let left: InlineArray<N, I.V> = Winograd.outputs(
+                    I.self, I.load(turned, at), I.load(turned, at &+ line))
+                var right = InlineArray<N, I.V>(repeating: .zero)
+                if 2 &* tile &+ 1 < s.outWidth {
+                    right = Winograd.outputs(
+                        I.self, I.load(turned, at &+ width), I.load(turned, at &+ line &+ width))
                 }
-                let (a, b) = (I.load(turned, at), I.load(turned, at &+ pixel))
-                let (d, e) = (I.load(turned, at &+ line), I.load(turned, at &+ line &+ pixel))
-                write(0, a, b)
-                write(1, a + d, b + e)
-                write(2, a - d, b - e)
-                write(3, .zero - d, .zero - e)
+                I.store(I.load(bias, lane) + (left[1] + right[1]), bias, lane)
+                var to = target + (tile &* step &+ lane) &* I.scalarSize
+                for i in 0..<N {
+                    I.store(left[i], to, 0)
+                    I.store(right[i], to, place)
+                    to += 2 &* place &* I.scalarSize
+                }
             }
         }
     }
 
-    /// Adds the 16 products of a unit to the sums.
+    /// Adds the products of a unit, of one phase and some blocks, to the sums.
     @inlinable @inline(__always)
     func multiply(
-        _ unit: Int, _ inputs: UnsafeRawPointer, _ gradients: UnsafeRawPointer, _ sums: UnsafeMutableRawPointer,
-        continues: Bool
+        _ unit: Int, _ phase: Int, _ together: Range<Int>, _ inputs: UnsafeRawPointer, _ gradients: UnsafeRawPointer,
+        _ sums: UnsafeMutableRawPointer, continues: Bool
     ) {
-        let size = I.scalarSize
-        let (images, rows) = tiles.unit(unit)
-        for place in 0..<16 {
-            for block in blocks {
+        let (size, tiles) = (I.scalarSize, phases[phase])
+        let (images, tileRows) = tiles.unit(unit)
+        let steps = images.count * tileRows.count * tiles.strips * tiles.tileColumns
+        let stepStride = tiles.depth / tiles.strips
+        let columns = tiles.taps + 1
+        let first = blocks[together.lowerBound].first
+        for place in 0..<tiles.places {
+            // A phase with a tap less goes without the last point but infinity.
+            let row = place / columns < tiles.rowTaps ? place / columns : tiles.taps
+            let column = place % columns
+            let gradient = gradients + (2 * row + (column == tiles.taps ? 1 : 0)) * gradientPlane * size
+            let target = sums + (firstPlaces[phase] + place) * sumPlane * size
+            for block in blocks[together] {
                 WinogradProduct(
-                    a: inputs + place * tiles.plane * size, rowStride: 1, stepStride: tiles.rows.depth,
-                    rows: s.inChannels, steps: images.count * rows.count * tiles.tileColumns,
-                    b: gradients + (place * gradientPlane + block.first * tiles.room) * size,
-                    sums: sums + (place * sumPlane + block.first * channels) * size, continues: continues
-                ).compute(I.self, vectors: block.vectors)
+                    a: inputs + place * tiles.plane * size, rowStride: 1, stepStride: stepStride, rows: rows,
+                    steps: steps, b: gradient + (block.first - first) * tiles.room * size,
+                    sums: target + block.first * roundedRows * size, continues: continues
+                ).compute(
+                    I.self, vectors: block.vectors, other: gradientPlane,
+                    point: column == tiles.taps ? 0 : Winograd.points[column])
             }
         }
     }
@@ -150,46 +226,75 @@ extension Winograd {
     /// Adds up the parts and writes `Gᵀ U G` for a block of output channels and some input channels.
     @inlinable @inline(__always)
     func gather(
-        _ block: ChannelBlock, _ inputs: Range<Int>, _ sums: UnsafeRawPointer, _ sumBytes: Int,
+        _ block: ChannelBlock, _ inputs: Range<Int>, _ sums: UnsafeRawPointer, _ partBytes: Int,
         _ dw: UnsafeMutableRawPointer
     ) {
-        let size = I.scalarSize
-        let width = block.vectors * I.width
-        let half = I.V(repeating: 0.5)
-        // The nine elements of a vector of filters, [element][lane].
-        var nine = InlineArray<16, I.V>(repeating: .zero)
-        withUnsafeMutableBytes(of: &nine) { nine in
-            let g = nine.baseAddress!
+        let (size, width) = (I.scalarSize, block.vectors * I.width)
+        let area = s.kernelHeight * s.kernelWidth
+        // At most ten by ten elements of a vector of filters, [element][lane].
+        var elements = InlineArray<100, I.V>(repeating: .zero)
+        withUnsafeMutableBytes(of: &elements) { elements in
+            let g = elements.baseAddress!
             for channel in inputs {
                 for v in 0..<block.vectors {
-                    let first = block.first + v * I.width
-                    let from = sums + (block.first * channels + channel * width + v * I.width) * size
-                    @inline(__always) func total(_ row: Int, _ column: Int) -> I.V {
-                        let place = (4 &* row &+ column) &* sumPlane
-                        var total = I.load(from, place)
-                        for part in 1..<Swift.max(1, parts) { total += I.load(from + part &* sumBytes, place) }
-                        return total
-                    }
-                    for i in 0..<3 {
-                        // Row i of Gᵀ U.
-                        @inline(__always) func row(_ column: Int) -> I.V {
-                            let (middle, other) = (total(1, column), total(2, column))
-                            switch i {
-                            case 0: return total(0, column) + half * (middle + other)
-                            case 1: return half * (middle - other)
-                            default: return total(3, column) + half * (middle + other)
-                            }
+                    for phase in phases.indices {
+                        for column in 0..<s.strideWidth {
+                            let row = column * s.inChannels + channel
+                            let from = firstPlaces[phase] * sumPlane + block.first * roundedRows + row * width
+                            turnBack(sums + (from + v * I.width) * size, partBytes, phase, column, g)
                         }
-                        let (a, b, d, e) = (row(0), row(1), row(2), row(3))
-                        I.store(a + half * (b + d), g, 3 &* i &* I.width)
-                        I.store(half * (b - d), g, (3 &* i &+ 1) &* I.width)
-                        I.store(e + half * (b + d), g, (3 &* i &+ 2) &* I.width)
                     }
+                    let first = block.first + v * I.width
                     separate(
-                        I.self, 9, min(I.width, s.outChannels - first), g, pixel: I.width,
-                        dw + (first * s.filterSize + channel * 9) * size, area: s.filterSize)
+                        I.self, area, min(I.width, s.outChannels - first), g, pixel: I.width,
+                        dw + (first * s.filterSize + channel * area) * size, area: s.filterSize)
                 }
             }
+        }
+    }
+
+    /// `Gᵀ U G` of one phase of a vector of filters: the elements whose row and column leave these remainders.
+    @inlinable @inline(__always)
+    func turnBack(
+        _ sums: UnsafeRawPointer, _ partBytes: Int, _ phase: Int, _ firstColumn: Int,
+        _ elements: UnsafeMutableRawPointer
+    ) {
+        let (rowMatrix, columnMatrix) = (matrices[phase], matrices[0])
+        let (rowTaps, taps, step) = (phases[phase].rowTaps, phases[phase].taps, s.strideWidth)
+        // U G.
+        var product = InlineArray<36, I.V>(repeating: .zero)
+        for row in 0...rowTaps {
+            for column in 0...taps {
+                let place = (row &* (taps &+ 1) &+ column) &* sumPlane
+                var total = I.load(sums, place)
+                for part in 1..<Swift.max(1, parts) { total += I.load(sums + part &* partBytes, place) }
+                for tap in 0..<taps {
+                    // Infinity has a share in the last tap alone, which a phase may not have: no NaN · 0 for the others.
+                    let factor = columnMatrix[column &* taps &+ tap]
+                    if factor != 0 { product[row &* taps &+ tap] += total * factor }
+                }
+            }
+        }
+        for i in 0..<rowTaps {
+            for j in 0..<taps where firstColumn &+ j &* step < s.kernelWidth {
+                var element = I.V.zero
+                for row in 0...rowTaps { element += product[row &* taps &+ j] * rowMatrix[row &* rowTaps &+ i] }
+                let place = (phase &+ i &* step) &* s.kernelWidth &+ firstColumn &+ j &* step
+                I.store(element, elements, place &* I.width)
+            }
+        }
+    }
+
+    /// Adds up the parts' sums of the bias's gradient.
+    @inlinable @inline(__always)
+    func gatherBias(_ sums: UnsafeRawPointer, _ partBytes: Int, _ dbias: UnsafeMutableRawPointer) {
+        for channel in 0..<s.outChannels {
+            var total: Double = 0
+            for part in 0..<parts {
+                total += Double(
+                    (sums + part * partBytes).load(fromByteOffset: channel * I.scalarSize, as: I.Scalar.self))
+            }
+            dbias.storeBytes(of: I.Scalar(total), toByteOffset: channel * I.scalarSize, as: I.Scalar.self)
         }
     }
 }

@@ -100,9 +100,11 @@ import Testing
         ConvolutionTests.shape(2, 5, 11, 9, 7, 3, 2, stride: (2, 3), pad: (1, 0, 1, 0)),
         ConvolutionTests.shape(1, 6, 13, 13, 9, 3, 3, dilation: (2, 3), groups: 3),
         ConvolutionTests.shape(1, 9, 6, 17, 9, 3, 3, pad: (0, 0, 2, 0), groups: 9),
-        // By Winograd's F(2×2, 3×3).
+        // By Winograd's F(2×2, k×k).
         ConvolutionTests.shape(16, 33, 7, 7, 35, 3, 3, pad: (1, 1, 1, 1)),
         ConvolutionTests.shape(4, 32, 17, 17, 37, 3, 3, pad: (0, 0, 1, 0)),
+        ConvolutionTests.shape(24, 3, 11, 9, 17, 5, 5),
+        ConvolutionTests.shape(1, 3, 61, 79, 19, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
     ]
 
     @Test(arguments: convolutions) func convolution(_ s: ConvolutionShape) {

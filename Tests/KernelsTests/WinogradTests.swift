@@ -1,4 +1,5 @@
-// 3×3 convolutions with many channels, which go by Winograd's F(2×2, 3×3): against the definition, and their error.
+// Convolutions by Winograd's F(2×2, k×k): 3×3 with many channels, and the gradient of the weights of larger filters.
+// Against the definition, and their error.
 @testable import Kernels
 @testable import KernelsBaseline
 import Testing
@@ -25,6 +26,32 @@ import Testing
         tests.check(s, doubleTables, Double.self, tolerance: 1e-14)
     }
 
+    /// Of these only the gradient of the weights goes that way.
+    static let largerFilters = [
+        // Few channels, side by side: two strips in AVX2, more in AVX-512; an odd number of rows of tiles.
+        ConvolutionTests.shape(24, 3, 11, 9, 17, 5, 5),
+        ConvolutionTests.shape(32, 3, 10, 12, 16, 5, 5),
+        ConvolutionTests.shape(6, 4, 20, 19, 33, 5, 5, pad: (2, 1, 0, 2)),
+        // Large images: units of some rows, which share rows of the input.
+        ConvolutionTests.shape(1, 3, 43, 95, 18, 5, 5, pad: (2, 2, 2, 2)),
+        ConvolutionTests.shape(2, 17, 41, 25, 24, 4, 4, pad: (1, 2, 1, 2)),
+        ConvolutionTests.shape(12, 9, 14, 14, 40, 5, 5, pad: (2, 2, 2, 2)),
+        // Stride 2: phases with as many taps or one less; more channels than a vector has.
+        ConvolutionTests.shape(1, 3, 61, 79, 19, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
+        ConvolutionTests.shape(9, 5, 31, 30, 20, 8, 8, stride: (2, 2), pad: (1, 0, 2, 3)),
+        ConvolutionTests.shape(16, 9, 19, 19, 16, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
+        ConvolutionTests.shape(16, 3, 24, 20, 16, 6, 6, stride: (2, 2), pad: (2, 2, 2, 2)),
+        ConvolutionTests.shape(16, 4, 24, 22, 17, 9, 9, stride: (2, 2), pad: (4, 4, 4, 4)),
+        ConvolutionTests.shape(16, 3, 24, 22, 17, 10, 10, stride: (2, 2), pad: (4, 4, 4, 4)),
+    ]
+
+    @Test(arguments: largerFilters) func gradientsOfLargerFiltersMatchTheDefinition(_ s: Shape) {
+        #expect(Winograd.paysForWeights(s) && !Winograd.pays(s), "this is not what is tested")
+        let tests = ConvolutionTests()
+        tests.check(s, floatTables, Float.self, tolerance: 1e-5)
+        tests.check(s, doubleTables, Double.self, tolerance: 1e-13)
+    }
+
     @Test func onlyWhereItPays() {
         let same = (1, 1, 1, 1)
         #expect(Winograd.pays(ConvolutionTests.shape(4, 32, 16, 16, 32, 3, 3, pad: same)))
@@ -36,12 +63,24 @@ import Testing
             ConvolutionTests.shape(4, 32, 64, 64, 32, 3, 3, stride: (1, 2), pad: same),
             ConvolutionTests.shape(4, 32, 64, 64, 32, 3, 3, pad: same, dilation: (2, 1)),
             ConvolutionTests.shape(4, 64, 64, 64, 64, 3, 3, pad: same, groups: 2),
-        ] { #expect(!Winograd.pays(s), "\(s)") }
+            ConvolutionTests.shape(24, 2, 11, 9, 17, 5, 5),
+            ConvolutionTests.shape(24, 3, 11, 9, 15, 5, 5),
+            ConvolutionTests.shape(20, 3, 11, 9, 17, 5, 5),
+            ConvolutionTests.shape(24, 3, 11, 9, 17, 5, 5, dilation: (1, 2)),
+            ConvolutionTests.shape(64, 3, 32, 32, 16, 5, 5, stride: (2, 2)),
+            ConvolutionTests.shape(64, 3, 32, 32, 16, 7, 7),
+            ConvolutionTests.shape(64, 3, 32, 32, 16, 7, 7, stride: (2, 1)),
+            ConvolutionTests.shape(64, 3, 32, 32, 16, 7, 5, stride: (2, 2)),
+            ConvolutionTests.shape(256, 3, 3, 3, 16, 5, 5, pad: (2, 2, 2, 2)),
+        ] { #expect(!Winograd.pays(s) && !Winograd.paysForWeights(s), "\(s)") }
     }
 
-    @Test func anyNumberOfThreadsGivesTheSameBits() {
+    @Test(arguments: [
+        ConvolutionTests.shape(9, 40, 17, 19, 48, 3, 3, pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(1, 3, 61, 79, 19, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
+    ])
+    func anyNumberOfThreadsGivesTheSameBits(_ s: Shape) {
         let tests = ConvolutionTests()
-        let s = ConvolutionTests.shape(9, 40, 17, 19, 48, 3, 3, pad: (1, 1, 1, 1))
         let inputs = ConvolutionTests.Inputs<Float>(s)
         let before = Parallel.threads
         defer { Parallel.threads = before }
@@ -55,19 +94,74 @@ import Testing
         }
     }
 
+    /// The bound in the docs of `Tensor.conv2d` for the gradient of larger filters, with inputs of very different sizes side
+    /// by side.
+    @Test(arguments: [
+        ConvolutionTests.shape(24, 3, 11, 9, 17, 5, 5),
+        ConvolutionTests.shape(1, 3, 61, 79, 19, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
+    ])
+    func gradientsOfLargerFiltersStayWithinTheirBound(_ s: Shape) {
+        #expect(Winograd.paysForWeights(s), "this is not what is tested")
+        var inputs = ConvolutionTests.Inputs<Float>(s)
+        var generator = SeededGenerator(13)
+        spread(&inputs.x, &generator)
+        spread(&inputs.dy, &generator)
+        let tests = ConvolutionTests()
+        let exact = tests.reference(s, inputs)
+        let gamma = ErrorBoundTests().gamma(s.batch * ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2) + 40)
+        // Inputs under a tile, along an axis.
+        let span = s.kernelHeight + s.strideHeight
+        func terms(_ filter: Int, _ channel: Int) -> Double {
+            var terms = 0.0
+            for image in 0..<s.batch {
+                for tileRow in stride(from: 0, to: s.outHeight, by: 2) {
+                    for tileColumn in stride(from: 0, to: s.outWidth, by: 2) {
+                        var (largest, total): (Float, Double) = (0, 0)
+                        let (top, left) = (tileRow * s.strideHeight - s.padTop, tileColumn * s.strideWidth - s.padLeft)
+                        for row in max(0, top)..<min(s.height, top + span) {
+                            for column in max(0, left)..<min(s.width, left + span) {
+                                let place = ((image * s.inChannels + channel) * s.height + row) * s.width + column
+                                largest = max(largest, abs(inputs.x[place]))
+                            }
+                        }
+                        for row in tileRow..<min(s.outHeight, tileRow + 2) {
+                            for column in tileColumn..<min(s.outWidth, tileColumn + 2) {
+                                let place = ((image * s.outChannels + filter) * s.outHeight + row) * s.outWidth + column
+                                total += Double(abs(inputs.dy[place]))
+                            }
+                        }
+                        terms += Double(largest) * total
+                    }
+                }
+            }
+            return terms
+        }
+        let area = s.kernelHeight * s.kernelWidth
+        let bounds = (0..<s.outChannels * s.inChannels).map {
+            gamma * 861 * terms($0 / s.inChannels, $0 % s.inChannels)
+        }
+        for table in floatTables {
+            let results = tests.compute(s, inputs, table)
+            let worst = results.dw.indices.map { abs(Double(results.dw[$0]) - exact.dw[$0]) / bounds[$0 / area] }.max()!
+            #expect(worst <= 1, "\(table.name): the error is \(worst) of its bound")
+        }
+    }
+
+    /// Scales numbers by powers of two from 2⁻¹² to 2¹².
+    func spread(_ x: inout [Float], _ generator: inout SeededGenerator) {
+        for place in x.indices {
+            x[place] *= Float(sign: .plus, exponent: .random(in: -12...12, using: &generator), significand: 1)
+        }
+    }
+
     /// The bounds in the docs of `Tensor.conv2d`, with inputs of very different sizes side by side.
     @Test(arguments: floatTables.indices) func staysWithinItsBounds(_ index: Int) {
         let s = ConvolutionTests.shape(16, 32, 7, 8, 32, 3, 3, pad: (1, 1, 1, 1))
         #expect(Winograd.paysForWeights(s), "this is not what is tested")
         var inputs = ConvolutionTests.Inputs<Float>(s)
         var generator = SeededGenerator(12)
-        func spread(_ x: inout [Float]) {
-            for place in x.indices {
-                x[place] *= Float(sign: .plus, exponent: .random(in: -12...12, using: &generator), significand: 1)
-            }
-        }
-        spread(&inputs.x)
-        spread(&inputs.dy)
+        spread(&inputs.x, &generator)
+        spread(&inputs.dy, &generator)
         let tests = ConvolutionTests()
         let results = tests.compute(s, inputs, floatTables[index])
         let exact = tests.reference(s, inputs)

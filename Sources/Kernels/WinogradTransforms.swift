@@ -1,0 +1,118 @@
+// Winograd's F(2×2, k×k): convolutions with fewer multiplications. Where it pays, and its transforms along one axis.
+//
+// A tile of 2×2 outputs takes (k + 1)² multiplications for each pair of channels, where the direct sum takes 4k²:
+// Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, with d the (k + 1)×(k + 1) inputs under the tile and g the filter (S. Winograd,
+// "Arithmetic Complexity of Computations", 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks",
+// 2016). The gradient of g is Gᵀ [Σ (A dY Aᵀ) ⊙ (Bᵀ d B)] G. A and G evaluate polynomials at k + 1 points: 0, 1, −1 and
+// infinity for k = 3, then also 2, then also −2; the products with A and B are sums of a few small multiples.
+// Rounding: see `Tensor.conv2d`.
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Where convolutions may take the way with fewer multiplications, and its transforms along one axis.
+public enum Winograd {
+    /// False if the environment variable `TAPESTRY_WINOGRAD` is 0.
+    @usableFromInline static let isAllowed = getenv("TAPESTRY_WINOGRAD").map { String(cString: $0) != "0" } ?? true
+
+    /// Whether it pays for a correlation: channels enough that the products outweigh the transforms, and tiles enough to
+    /// make up for transforming the filters.
+    @inlinable
+    static func pays(_ s: ConvolutionShape) -> Bool {
+        s.kernelHeight == 3 && s.kernelWidth == 3 && s.strideHeight == 1 && s.strideWidth == 1 && s.dilationHeight == 1
+            && s.dilationWidth == 1 && s.groups == 1 && s.inChannels >= 32 && s.outChannels >= 32 && hasManyTiles(s)
+    }
+
+    /// Whether it pays for the gradient of the weights: 3×3 filters as above; larger ones with three input channels already.
+    /// A convolution with stride 2 is one with stride 1 over the four phases of its input, if they have three to five taps
+    /// along an axis; nearly half of the multiplications at least must be saved. The sums of all places had better fit the
+    /// third-level cache.
+    @inlinable
+    static func paysForWeights(_ s: ConvolutionShape) -> Bool {
+        let (stride, kernel) = (s.strideHeight, s.kernelHeight)
+        guard stride <= 2, s.strideWidth == stride, s.kernelWidth == kernel, 3...5 ~= taps(s, phase: 0), s.groups == 1,
+            s.dilationHeight == 1, s.dilationWidth == 1, hasManyTiles(s)
+        else { return false }
+        let products = (0..<stride).reduce(0) { $0 + stride * (taps(s, phase: 0) + 1) * (taps(s, phase: $1) + 1) }
+        guard products * s.inChannels * s.outChannels <= 1_440_000 else { return false }
+        if kernel == 3 { return pays(s) }
+        let tiles = ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2)
+        return s.inChannels >= 3 && s.outChannels >= 16
+            && s.outHeight * s.outWidth * kernel * kernel * 10 >= 19 * tiles * products
+    }
+
+    /// Taps along an axis in a phase of the input.
+    @inlinable
+    static func taps(_ s: ConvolutionShape, phase: Int) -> Int {
+        (s.kernelHeight - phase + s.strideHeight - 1) / s.strideHeight
+    }
+
+    @inlinable
+    static func hasManyTiles(_ s: ConvolutionShape) -> Bool {
+        s.batch * ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2) >= 256 && isAllowed
+    }
+
+    /// `A y` for the two outputs of an axis, N = k + 1 points.
+    @inlinable @inline(__always)
+    static func outputs<I: ISA, let N: Int>(_: I.Type, _ a: I.V, _ b: I.V) -> InlineArray<N, I.V> {
+        var points = InlineArray<N, I.V>(repeating: a)
+        points[1] = a + b
+        points[2] = a - b
+        if N > 4 { points[3] = a + (b + b) }
+        if N > 5 { points[4] = a - (b + b) }
+        points[N - 1] = b
+        return points
+    }
+
+    /// `Bᵀ d` for the N = k + 1 inputs of an axis.
+    @inlinable @inline(__always)
+    static func inputs<I: ISA, let N: Int>(_: I.Type, _ d: InlineArray<N, I.V>) -> InlineArray<N, I.V> {
+        var points = d
+        if N == 4 {
+            points[0] = d[0] - d[2]
+            points[1] = d[1] + d[2]
+            points[2] = d[2] - d[1]
+            points[3] = d[3] - d[1]
+        } else if N == 5 {
+            let odd = d[3] - d[1]
+            let difference = d[1] - d[2]
+            points[0] = odd + (d[0] - d[2]) * 2
+            points[1] = odd - (d[1] + d[2])
+            points[2] = odd + difference * 3
+            points[3] = odd
+            points[4] = (d[4] - d[2]) - (odd + odd)
+        } else {
+            let (even, odd) = (d[4] - d[2] * 4, d[3] - d[1] * 4)
+            let (evenTwo, oddTwo) = (d[4] - d[2], (d[3] - d[1]) * 2)
+            points[0] = even + (d[0] * 4 - d[2])
+            points[1] = even + odd
+            points[2] = even - odd
+            points[3] = evenTwo + oddTwo
+            points[4] = evenTwo - oddTwo
+            points[5] = (d[5] - d[3]) - (oddTwo + oddTwo)
+        }
+        return points
+    }
+
+    /// The points but infinity, of which k taps take k.
+    @usableFromInline static let points = [0, 1, -1, 2, -2]
+
+    /// G, [point][tap], for so many taps.
+    @inlinable
+    static func filterMatrix(taps: Int) -> [Double] {
+        let denominators = taps == 3 ? [1, 2, 2] : taps == 4 ? [2, -2, -6, 6] : [4, -6, -6, 24, 24]
+        var matrix: [Double] = []
+        for (point, denominator) in zip(points, denominators) {
+            var power = 1
+            for _ in 0..<taps {
+                matrix.append(Double(power) / Double(denominator))
+                power *= point
+            }
+        }
+        return matrix + Array(repeating: 0, count: taps - 1) + [1]
+    }
+}
