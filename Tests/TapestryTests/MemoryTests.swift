@@ -1,10 +1,22 @@
 // Memory comes back, and steps that are like the ones before ask the system for none.
+import Foundation
 import Kernels
 import Testing
 
 @testable import Tapestry
 
 @Suite struct MemoryTests {
+    #if canImport(Glibc)
+        /// With it grows the time of every op of a chain that does not fit into the caches.
+        @Test func aRecordedOpTakes128Bytes() {
+            // Foundation shows Swift no malloc.h.
+            let usableSize = unsafeBitCast(
+                dlsym(nil, "malloc_usable_size"), to: (@convention(c) (UnsafeMutableRawPointer) -> Int).self)
+            let node = (leaf([1]) * leaf([1])).gradientNode!
+            #expect(usableSize(Unmanaged.passUnretained(node).toOpaque()) + MemoryLayout<Int>.size == 128)
+        }
+    #endif
+
     /// In a process of its own: other tests use the pool too.
     @Test func aWarmTrainingStepAsksTheSystemForNothing() async {
         await #expect(processExitsWith: .success) {

@@ -28,7 +28,7 @@ final class MappedFile: @unchecked Sendable {
     /// and that `offset` is a multiple of the element's size.
     func tensor(_ shape: [Int], _ dtype: DType, at offset: Int) -> Tensor {
         let layout = Layout(contiguous: shape)
-        let storage = Storage(pointer: pointer + offset, byteCount: layout.count * dtype.size, owner: self)
+        let storage = BorrowedStorage(pointer: pointer + offset, byteCount: layout.count * dtype.size, owner: self)
         return Tensor(storage: storage, layout: layout, dtype: dtype)
     }
 }

@@ -12,7 +12,7 @@ struct BatchNorm: KeepingPrimitive {
         let parameters = x.dropFirst().map { $0.packed() }
         let x = x[0].packed()
         defer { withExtendedLifetime((x, parameters)) {} }
-        let y = Tensor(uninitialized: x.shape, x.dtype)
+        let y = Tensor(uninitializedLike: x)
         let (mean, variance) = (
             Tensor(uninitialized: [x.shape[1]], x.dtype), Tensor(uninitialized: [x.shape[1]], x.dtype)
         )
@@ -37,7 +37,7 @@ struct BatchNorm: KeepingPrimitive {
     ) -> (Tensor?, Tensor, Tensor) {
         let (x, dy, weight) = (x.packed(), dy.packed(), weight?.packed())
         defer { withExtendedLifetime((x, dy, weight)) {} }
-        let dx = saved.needs(0) ? Tensor(uninitialized: x.shape, x.dtype) : nil
+        let dx = saved.needs(0) ? Tensor(uninitializedLike: x) : nil
         let (dweight, dbias) = (
             Tensor(uninitialized: [x.shape[1]], x.dtype), Tensor(uninitialized: [x.shape[1]], x.dtype)
         )
@@ -67,7 +67,7 @@ struct ChannelAffine: Primitive {
     func forward(_ x: [Tensor]) -> Tensor {
         let (x, scale, shift) = (x[0].packed(), x[1].packed(), x[2].packed())
         defer { withExtendedLifetime((x, scale, shift)) {} }
-        let y = Tensor(uninitialized: x.shape, x.dtype)
+        let y = Tensor(uninitializedLike: x)
         Engine.kernels(x.dtype).channelAffine(
             BatchNormShape(x.shape), x.pointer, scale.pointer, shift.pointer, y.pointer)
         return y

@@ -23,7 +23,7 @@ struct Conv2d: Primitive {
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
         let dy = relu ? ReluGradient()(dy, saved.y.detach(), at: nil) : dy
         let dx = saved.needs(0) ? Conv2dInputGradient(geometry: geometry)(dy, saved.input(1), at: nil) : nil
-        let hasBias = saved.node.inputs.count > 2
+        let hasBias = saved.node.inputCount > 2
         if hasBias, !GradMode.isEnabled, saved.needs(1), saved.needs(2) {
             let (dw, dbias) = weightGradients(geometry, saved.input(0), dy)
             return [dx, dw, dbias]

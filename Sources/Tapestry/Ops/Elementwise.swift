@@ -40,7 +40,7 @@ extension Tensor {
 
 /// `op` on every element of a floating-point tensor.
 func elementwise(_ op: UnaryOp, _ x: Tensor) -> Tensor {
-    let y = Tensor(uninitialized: x.shape, x.dtype)
+    let y = Tensor(uninitializedLike: x)
     let kernels = Engine.kernels(x.dtype)
     let size = x.dtype.size
     if x.isContiguous {
@@ -63,8 +63,9 @@ func elementwise(_ op: UnaryOp, _ x: Tensor) -> Tensor {
 
 /// `op` on every pair of elements of two tensors of one dtype, broadcast to each other.
 func elementwise(_ op: BinaryOp, _ a: Tensor, _ b: Tensor) -> Tensor {
-    let shape = a.shape == b.shape ? a.shape : Layout.broadcast(a.shape, b.shape)!
-    let y = Tensor(uninitialized: shape, a.dtype)
+    let y =
+        a.shape == b.shape
+        ? Tensor(uninitializedLike: a) : Tensor(uninitialized: Layout.broadcast(a.shape, b.shape)!, a.dtype)
     elementwise(op, a, b, into: y)
     return y
 }

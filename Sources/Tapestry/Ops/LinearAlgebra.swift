@@ -21,7 +21,7 @@ struct LinearOp: Primitive {
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
         let dx = saved.needs(0) ? MatMul()(dy, saved.input(1), at: nil) : nil
         let dw = saved.needs(1) ? MatMul()(dy.transpose(0, 1), saved.input(0), at: nil) : nil
-        guard saved.node.inputs.count > 2 else { return [dx, dw] }
+        guard saved.node.inputCount > 2 else { return [dx, dw] }
         return [dx, dw, saved.needs(2) ? dy.sum(dim: 0) : nil]
     }
 }

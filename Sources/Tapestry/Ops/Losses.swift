@@ -11,7 +11,7 @@ struct Softmax: Primitive {
     func forward(_ x: [Tensor]) -> Tensor {
         let source = x[0].packed()
         defer { withExtendedLifetime(source) {} }
-        let y = Tensor(uninitialized: source.shape, source.dtype)
+        let y = Tensor(uninitializedLike: source)
         let (outer, length, inner) = extents(source.shape)
         Engine.kernels(y.dtype).softmax(
             logarithm, outer, length, inner, UnsafeRawPointer(source.pointer), y.pointer)
@@ -28,7 +28,7 @@ struct Softmax: Primitive {
         let (outer, length, inner) = extents(y.shape)
         let gradient = dy.packed()
         defer { withExtendedLifetime(gradient) {} }
-        let dx = Tensor(uninitialized: y.shape, y.dtype)
+        let dx = Tensor(uninitializedLike: y)
         Engine.kernels(y.dtype).softmaxBackward(
             logarithm, outer, length, inner, UnsafeRawPointer(gradient.pointer), UnsafeRawPointer(y.pointer), dx.pointer
         )

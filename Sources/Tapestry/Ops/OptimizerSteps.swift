@@ -43,13 +43,13 @@ extension Tensor {
                 ? Profiler.measure("OptimizerStep", "optimizer", [p, g] + state, nil, { [$0] }, run) : run()
         }
         if p !== self { copyElements(from: p) }
-        storage.version += 1
+        storage.changed()
     }
 
     /// Overwrites the elements with those of `source` (which broadcasts), whatever requires gradients; for optimisers
     /// and for loading weights.
     package func assign(_ source: Tensor) {
         copyElements(from: source)
-        storage.version += 1
+        storage.changed()
     }
 }

@@ -64,7 +64,7 @@ struct Cat: Primitive {
     }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
         var start = 0
-        return saved.node.inputs.indices.map { index in
+        return (0..<saved.node.inputCount).map { index in
             let length = saved.shape(index)[dim]
             defer { start += length }
             return saved.needs(index) ? Slice(dim: dim, start: start, length: length, step: 1)(dy, at: nil) : nil

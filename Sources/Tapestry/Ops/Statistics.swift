@@ -56,7 +56,7 @@ struct CumProd: Primitive {
 private func scanned(_ x: Tensor, _ dim: Int, _ reverse: Bool, _ combine: (Double, Double) -> Double) -> Tensor {
     let source = x.packed()
     defer { withExtendedLifetime(source) {} }
-    let y = Tensor(uninitialized: x.shape, x.dtype)
+    let y = Tensor(uninitializedLike: x)
     let (outer, length, inner) = (x.shape[..<dim].reduce(1, *), x.shape[dim], x.shape[(dim + 1)...].reduce(1, *))
     func run<T: TensorElement>(_: T.Type, _ number: (T) -> Double, _ make: (Double) -> T) {
         let (from, to) = (source.pointer(as: T.self), y.pointer(as: T.self))

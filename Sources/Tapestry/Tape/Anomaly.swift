@@ -17,7 +17,7 @@ enum Anomaly {
         for (index, gradient) in gradients.enumerated() {
             if let gradient, gradient.containsNaN {
                 fail(
-                    "detectAnomaly: the gradient of \(node.primitive.name) for its input \(index) "
+                    "detectAnomaly: the gradient of \(node.name) for its input \(index) "
                         + "(shape \(gradient.shape)) has NaN", node.site)
             }
         }

@@ -130,7 +130,7 @@ private struct Recomputed: Primitive, @unchecked Sendable {  // Safe: called onl
     var saves: Saves { .inputs }
     func forward(_ x: [Tensor]) -> Tensor { function(x) }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
-        let count = saved.node.inputs.count
+        let count = saved.node.inputCount
         let isRecording = GradMode.isEnabled
         let leaves = (0..<count).map { index in
             let input = saved.input(index)
@@ -181,6 +181,6 @@ private struct Custom<Function: CustomFunction>: Primitive {
     var saves: Saves { [.inputs, .output] }
     func forward(_ x: [Tensor]) -> Tensor { function.forward(x) }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
-        function.backward((0..<saved.node.inputs.count).map { saved.input($0) }, saved.y, dy)
+        function.backward((0..<saved.node.inputCount).map { saved.input($0) }, saved.y, dy)
     }
 }

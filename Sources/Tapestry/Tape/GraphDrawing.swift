@@ -25,8 +25,8 @@ public struct Graph: CustomStringConvertible {
         var stack = [root]
         while let node = stack.popLast() {
             guard nodes.updateValue(node, forKey: node.sequence) == nil else { continue }
-            for input in node.inputs {
-                if case .node(let node) = input.edge { stack.append(node) }
+            for edge in node.edges {
+                if case .node(let node) = edge { stack.append(node) }
             }
         }
         let ordered = nodes.values.sorted { $0.sequence > $1.sequence }
@@ -34,11 +34,11 @@ public struct Graph: CustomStringConvertible {
         for (index, node) in ordered.enumerated() { places[node.sequence] = index }
         items = ordered.map {
             let site = $0.site.map { " at \($0)" } ?? ""
-            return Item(title: $0.primitive.name, detail: "\($0.shape)\(site)", isLeaf: false)
+            return Item(title: $0.name, detail: "\($0.shape)\(site)", isLeaf: false)
         }
         var leaves: [ObjectIdentifier: Int] = [:]
         for (index, node) in ordered.enumerated() {
-            for edge in node.inputs.map(\.edge) {
+            for edge in node.edges {
                 switch edge {
                 case .none: break
                 case .node(let input): items[index].inputs.append(places[input.sequence]!)

@@ -6,17 +6,13 @@ extension Tensor {
         if let view = viewed, view.generation != view.base.generation {
             viewed!.generation = view.base.generation
             producer =
-                view.base.requiresGrad ? Node(AsStrided(layout: relativeLayout), [view.base], self, [], nil) : nil
+                view.base.requiresGrad ? Recorded(AsStrided(layout: relativeLayout), [view.base], self, at: nil) : nil
         }
         return producer
     }
 
     /// This view's layout as seen from its base's first element.
-    private var relativeLayout: Layout {
-        var relative = layout
-        relative.offset -= viewed?.base.layout.offset ?? 0
-        return relative
-    }
+    private var relativeLayout: Layout { layout.moved(by: -(viewed?.base.layout.offset ?? 0)) }
 
     /// Replaces this tensor's elements by those of `change(self)`, and its history by that of the result.
     ///
@@ -42,10 +38,10 @@ extension Tensor {
         require(
             after.dtype.category <= dtype.category, "\(op): a \(after.dtype) result cannot be stored as \(dtype)", site)
         copyElements(from: after)
-        storage.version += 1
+        storage.changed()
         guard recording, after.requiresGrad || requiresGrad else { return }
         if let base = viewed?.base {
-            base.producer = Node(CopySlice(layout: relativeLayout), [base, after.to(dtype)], base, [], site)
+            base.producer = Recorded(CopySlice(layout: relativeLayout), [base, after.to(dtype)], base, at: site)
             base.generation += 1
         } else {
             producer = after.to(dtype).gradientNode
@@ -59,9 +55,7 @@ struct AsStrided: Primitive {
     let layout: Layout
 
     func forward(_ x: [Tensor]) -> Tensor {
-        var absolute = layout
-        absolute.offset += x[0].layout.offset
-        return x[0].alias(absolute)
+        x[0].alias(layout.moved(by: x[0].layout.offset))
     }
 
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {

@@ -101,7 +101,7 @@ private func record(
         output.viewed = Tensor.View(base: base, generation: base.generation)
     }
     if output.dtype.isFloatingPoint, inputs.contains(where: { $0.requiresGrad }) {
-        output.producer = Node(primitive, inputs, output, kept, site)
+        output.producer = Recorded(primitive, inputs, output, keeping: kept, at: site)
     }
     return output
 }
@@ -114,7 +114,7 @@ public struct Saved {
 
     /// Whether the gradient of an input is wanted at all; computing others is wasted work.
     public func needs(_ index: Int) -> Bool {
-        let edge = node.inputs[index].edge
+        let edge = node.edge(index)
         if case .none = edge { return false }
         return wanted?(edge) ?? true
     }
@@ -123,11 +123,11 @@ public struct Saved {
     /// The first input.
     public var x: Tensor { node.unpack(0) }
     /// The output.
-    public var y: Tensor { node.unpack(node.inputs.count) }
+    public var y: Tensor { node.unpack(node.inputCount) }
     /// What the forward kept besides.
     public func kept(_ index: Int) -> Tensor { node.kept[index] }
     /// The output's shape.
     public var outputShape: [Int] { node.shape }
     /// The shape of an input, saved or not.
-    public func shape(_ index: Int) -> [Int] { node.inputs[index].shape }
+    public func shape(_ index: Int) -> [Int] { node.shape(index) }
 }

@@ -1,137 +1,8 @@
-// The tape: recorded ops, and their replay from the last to the first.
+// The tape's replay, from the last recorded op to the first.
 //
 // Recording appends a node with an increasing sequence number; a node's inputs always have smaller numbers than
 // the node. So backward needs no sorting of the graph: it takes the node with the largest number among those that
 // have a gradient waiting, runs its gradient, hands the results to its inputs, and goes on.
-import Synchronization
-
-/// Where a gradient goes: to a recorded op, to a leaf, or nowhere.
-enum Edge {
-    case none
-    case leaf(Tensor)
-    case node(Node)
-}
-
-/// One recorded op.
-final class Node: @unchecked Sendable {  // Safe: changed only by the thread that runs backward over its graph.
-    let sequence: UInt64
-    let primitive: any Primitive
-    /// What is known of each input.
-    private(set) var inputs: [Input]
-    let shape: [Int]
-    let dtype: DType
-    let site: SourceSite?
-    /// The output, if the primitive saves it.
-    private var output: SavedTensor?
-    /// Whether what was saved has been dropped by a backward that did not retain the graph.
-    private var isReleased = false
-    /// What a keeping primitive kept besides.
-    private(set) var kept: [Tensor]
-    /// Called with the gradient of this op's output, in order of registration.
-    var hooks: [Int: (Tensor) -> Tensor?]?
-    /// The output tensor, if its gradient is to be kept.
-    weak var retained: Tensor?
-
-    private static let counter = Atomic<UInt64>(0)
-
-    init(
-        _ primitive: some Primitive, _ inputs: [Tensor], _ output: Tensor, _ kept: [Tensor] = [], _ site: SourceSite?
-    ) {
-        sequence = Node.counter.wrappingAdd(1, ordering: .relaxed).newValue
-        self.primitive = primitive
-        self.site = site
-        self.kept = kept
-        shape = output.shape
-        dtype = output.dtype
-        let saves = primitive.saves
-        var index = 0
-        self.inputs = inputs.map { input in
-            let edge: Edge =
-                if let node = input.gradientNode { .node(node) } else { input.isTrainableLeaf ? .leaf(input) : .none }
-            defer { index += 1 }
-            return Input(
-                edge: edge, shape: input.shape, saved: saves.contains(input: index) ? SavedTensor(input) : nil)
-        }
-        if saves.contains(.output) { self.output = SavedTensor(output) }
-    }
-
-    /// An input of the op: where its gradient goes, its shape, and the tensor itself if the primitive saves it.
-    struct Input {
-        let edge: Edge
-        let shape: [Int]
-        fileprivate(set) var saved: SavedTensor?
-    }
-
-    /// A saved tensor, on the tape if recording is on (then its own gradient may be wanted), else off it.
-    func unpack(_ index: Int) -> Tensor {
-        guard !isReleased else {
-            fail(
-                "backward: \(primitive.name) was freed by an earlier backward(); pass retainGraph: true to the first",
-                site)
-        }
-        guard let kept = index == inputs.count ? output : inputs[index].saved else {
-            fail("backward: \(primitive.name) reads a tensor that it does not save", site)
-        }
-        require(
-            kept.storage.version == kept.version,
-            "backward: a tensor of shape \(kept.layout.shape) that \(primitive.name) needs for its gradient was "
-                + "changed in place (version \(kept.storage.version), saved at \(kept.version))", site)
-        let tensor = Tensor(storage: kept.storage, layout: kept.layout, dtype: kept.dtype)
-        if GradMode.isEnabled {
-            if index == inputs.count {
-                tensor.producer = self
-            } else {
-                switch inputs[index].edge {
-                case .none: break
-                case .leaf(let leaf): return leaf
-                case .node(let node): tensor.producer = node
-                }
-            }
-        }
-        return tensor
-    }
-
-    /// Drops what was saved for the gradient.
-    func release() {
-        let saves = primitive.saves
-        guard saves != .nothing || !kept.isEmpty else { return }
-        isReleased = saves != .nothing
-        for index in inputs.indices { inputs[index].saved = nil }
-        output = nil
-        kept = []
-    }
-
-    deinit {
-        // Iterative: freeing a chain of a million nodes by recursion would overflow the stack.
-        var stack: [Node] = []
-        takeInputs(into: &stack)
-        while var node = stack.popLast() {
-            if isKnownUniquelyReferenced(&node) { node.takeInputs(into: &stack) }
-        }
-    }
-
-    private func takeInputs(into stack: inout [Node]) {
-        for input in inputs {
-            if case .node(let node) = input.edge { stack.append(node) }
-        }
-        inputs = []
-    }
-}
-
-/// A tensor kept for a gradient: its memory and version, without its place on the tape (that is the node's edge).
-struct SavedTensor {
-    let storage: Storage
-    let layout: Layout
-    let dtype: DType
-    let version: Int
-
-    init(_ tensor: Tensor) {
-        storage = tensor.storage
-        layout = tensor.layout
-        dtype = tensor.dtype
-        version = tensor.storage.version
-    }
-}
 
 /// One run from outputs back to leaves.
 struct Replay {
@@ -205,19 +76,19 @@ struct Replay {
     }
 
     private mutating func replay(_ node: Node, _ dy: Tensor) {
-        if let wanted, !node.inputs.contains(where: { wanted($0.edge) }) { return }
+        if let wanted, !node.edges.contains(where: wanted) { return }
         let gradients =
             Profiler.isActive
             ? Profiler.measure(
-                "\(node.primitive.name).backward", "backward", [dy], node.site, { $0.compactMap(\.self) }
+                "\(node.name).backward", "backward", [dy], node.site, { $0.compactMap(\.self) }
             ) {
-                node.primitive.gradient(Saved(node: node, wanted: wanted), dy)
-            } : node.primitive.gradient(Saved(node: node, wanted: wanted), dy)
+                node.gradient(Saved(node: node, wanted: wanted), dy)
+            } : node.gradient(Saved(node: node, wanted: wanted), dy)
         if Anomaly.isEnabled { Anomaly.check(gradients, of: node) }
         if !retainGraph { node.release() }
         for index in gradients.indices {
             guard let gradient = gradients[index] else { continue }
-            switch node.inputs[index].edge {
+            switch node.edge(index) {
             case .none: break
             case .node(let input): receive(input, fitted(gradient, to: input.shape))
             case .leaf(let leaf): receive(leaf: leaf, fitted(gradient, to: leaf.shape))
@@ -285,8 +156,8 @@ struct Replay {
         var stack = outputs.compactMap(\.gradientNode)
         while let node = stack.popLast() {
             guard reached.updateValue(node, forKey: node.sequence) == nil else { continue }
-            for input in node.inputs {
-                if case .node(let node) = input.edge { stack.append(node) }
+            for edge in node.edges {
+                if case .node(let node) = edge { stack.append(node) }
             }
         }
         var leading = targets
@@ -298,7 +169,7 @@ struct Replay {
             }
         }
         for (sequence, node) in reached.sorted(by: { $0.key < $1.key })
-        where node.inputs.contains(where: { leads($0.edge) }) {
+        where node.edges.contains(where: leads) {
             leading.insert(sequence)
         }
         return { [leading] edge in

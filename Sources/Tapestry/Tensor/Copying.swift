@@ -5,7 +5,7 @@ import Kernels
 extension Tensor {
     /// A contiguous copy off the tape.
     func copied() -> Tensor {
-        let result = Tensor(uninitialized: shape, dtype)
+        let result = Tensor(uninitializedLike: self)
         result.copyElements(from: self)
         return result
     }

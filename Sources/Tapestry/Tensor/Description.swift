@@ -24,7 +24,7 @@ extension Tensor: CustomStringConvertible {
         if dtype != .float32 && dtype != .int64 && dtype != .bool { suffix += ", dtype: \(dtype)" }
         if count == 0 && dtype != .float32 && !suffix.contains("dtype") { suffix += ", dtype: \(dtype)" }
         if let node = gradientNode {
-            suffix += ", gradient: \(node.primitive.name)"
+            suffix += ", gradient: \(node.name)"
         } else if isTrainableLeaf {
             suffix += ", requiresGrad: true"
         }

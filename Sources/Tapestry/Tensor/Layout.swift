@@ -1,24 +1,37 @@
-// Shape, strides and offset of a tensor over its storage: a pure value, no memory behind it.
+// Shape, strides and offset of a tensor over its storage: no memory of elements behind it.
 
 /// How a tensor's elements lie in its storage: element `[i, j, …]` is at `offset + i·strides[0] + j·strides[1] + …`.
-public struct Layout: Sendable, Equatable {
+///
+/// It never changes, so that tensors and the tape share one: a reference takes a third of the memory that its parts
+/// would.
+public final class Layout: Sendable {
     /// Length of each dimension; empty for a 0-d tensor.
-    public var shape: [Int]
+    public let shape: [Int]
     /// Step of each dimension in elements; 0 where a dimension is expanded.
-    public var strides: [Int]
+    public let strides: [Int]
     /// Position of the first element.
-    public var offset: Int
+    public let offset: Int
+    /// Whether the elements lie in row-major order without gaps (dimensions of length 1 may have any stride).
+    public let isContiguous: Bool
+    /// Whether this is how a new tensor lies: from the start, with the strides of dimensions of length 1 in row too.
+    let isPlain: Bool
 
     /// A layout of these parts.
     public init(shape: [Int], strides: [Int], offset: Int = 0) {
         self.shape = shape
         self.strides = strides
         self.offset = offset
+        isContiguous = Layout.isContiguous(shape, strides)
+        isPlain = false
     }
 
     /// The row-major layout of a shape, without gaps.
     public init(contiguous shape: [Int]) {
-        self.init(shape: shape, strides: Layout.contiguousStrides(shape))
+        self.shape = shape
+        strides = Layout.contiguousStrides(shape)
+        offset = 0
+        isContiguous = true
+        isPlain = true
     }
 
     private static let unitStrides = [1]
@@ -40,8 +53,7 @@ public struct Layout: Sendable, Equatable {
     /// Number of elements.
     public var count: Int { shape.reduce(1, *) }
 
-    /// Whether the elements lie in row-major order without gaps (dimensions of length 1 may have any stride).
-    public var isContiguous: Bool {
+    private static func isContiguous(_ shape: [Int], _ strides: [Int]) -> Bool {
         var step = 1
         for dim in shape.indices.reversed() {
             let length = shape[dim]
@@ -145,27 +157,29 @@ public struct Layout: Sendable, Equatable {
 
     /// Every `step`-th index of `dim` from `start`, `length` of them.
     func sliced(dim: Int, start: Int, length: Int, step: Int = 1) -> Layout {
-        var result = self
-        result.shape[dim] = length
-        if length > 0 { result.offset += start * strides[dim] }
-        result.strides[dim] *= step
-        return result
+        var (shape, strides) = (shape, strides)
+        shape[dim] = length
+        strides[dim] *= step
+        return Layout(
+            shape: shape, strides: strides, offset: length > 0 ? offset + start * self.strides[dim] : offset)
     }
 
     /// Without `dim`, at `index` of it.
     func selected(dim: Int, index: Int) -> Layout {
-        var result = self
-        result.offset += index * strides[dim]
-        result.shape.remove(at: dim)
-        result.strides.remove(at: dim)
-        return result
+        var (shape, strides) = (shape, strides)
+        shape.remove(at: dim)
+        let stride = strides.remove(at: dim)
+        return Layout(shape: shape, strides: strides, offset: offset + index * stride)
     }
 
     /// With a dimension of length 1 put in before `dim`.
     func unsqueezed(_ dim: Int) -> Layout {
-        var result = self
-        result.strides.insert(dim < rank ? shape[dim] * strides[dim] : 1, at: dim)
-        result.shape.insert(1, at: dim)
-        return result
+        var (shape, strides) = (shape, strides)
+        strides.insert(dim < rank ? shape[dim] * strides[dim] : 1, at: dim)
+        shape.insert(1, at: dim)
+        return Layout(shape: shape, strides: strides, offset: offset)
     }
+
+    /// The same, `distance` elements further on.
+    func moved(by distance: Int) -> Layout { Layout(shape: shape, strides: strides, offset: offset + distance) }
 }

@@ -224,7 +224,7 @@ extension Tensor {
             fill(plain)
             copyElements(from: plain)
         }
-        storage.version += 1
+        storage.changed()
         return self
     }
 }

@@ -7,26 +7,29 @@ import Kernels
 ///
 /// `@unchecked Sendable`: as in torch, reading from several threads is safe and writing while another thread reads
 /// is the caller's mistake; the pool itself is locked.
-final class Storage: @unchecked Sendable {
-    let pointer: UnsafeMutableRawPointer
-    let byteCount: Int
+class Storage: @unchecked Sendable {
+    final let pointer: UnsafeMutableRawPointer
+    final let byteCount: Int
     /// Counts in-place changes, so that backward notices when a tensor that it saved was changed.
-    var version = 0
-    /// Whose memory this is; nil if it is the pool's.
-    private let owner: AnyObject?
+    private(set) final var version: UInt32 = 0
+    /// Whether this memory is the pool's.
+    private final let isPooled: Bool
 
     /// Uninitialised memory for `byteCount` bytes; nil if the system has not got so much.
     init?(byteCount: Int) {
         guard byteCount >= 0, let block = BufferPool.take(byteCount) else { return nil }
         pointer = block
         self.byteCount = byteCount
-        owner = nil
+        isPooled = true
     }
 
-    /// Memory that belongs to `owner` and is valid as long as that lives: a mapped file.
-    init(pointer: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
-        (self.pointer, self.byteCount, self.owner) = (pointer, byteCount, owner)
+    /// Memory that is not the pool's.
+    fileprivate init(pointer: UnsafeMutableRawPointer, byteCount: Int) {
+        (self.pointer, self.byteCount, isPooled) = (pointer, byteCount, false)
     }
+
+    /// Counts a change in place. After four thousand million changes it counts from 0 again.
+    final func changed() { version &+= 1 }
 
     /// Ends the program: how much is asked for, and by which op.
     static func failTooLarge(_ size: String, _ shape: [Int], _ dtype: DType) -> Never {
@@ -34,7 +37,17 @@ final class Storage: @unchecked Sendable {
         fail("out of memory: a \(dtype) tensor of shape \(shape) takes \(size)\(op)", nil)
     }
 
-    deinit { if owner == nil { BufferPool.give(pointer, byteCount) } }
+    deinit { if isPooled { BufferPool.give(pointer, byteCount) } }
+}
+
+/// Memory that belongs to `owner` and is valid as long as that lives: a mapped file.
+final class BorrowedStorage: Storage, @unchecked Sendable {
+    private let owner: AnyObject
+
+    init(pointer: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
+        self.owner = owner
+        super.init(pointer: pointer, byteCount: byteCount)
+    }
 }
 
 /// Memory for tensors: what is in use and what is kept for reuse.
@@ -55,18 +68,21 @@ public enum Memory {
 }
 
 /// A place in the caller's source: what errors, the graph and anomaly detection name.
-public struct SourceSite: Sendable, CustomStringConvertible {
-    let file: StaticString
-    let line: UInt
+///
+/// `@unchecked Sendable`: the text is part of the program and lives for ever. Its address stands for it, since every
+/// recorded op keeps one: a `StaticString` takes three words.
+public struct SourceSite: @unchecked Sendable, CustomStringConvertible {
+    private let file: UnsafePointer<UInt8>
+    private let line: UInt32
 
     public init(_ file: StaticString, _ line: UInt) {
-        self.file = file
-        self.line = line
+        self.file = file.utf8Start
+        self.line = UInt32(truncatingIfNeeded: line)
     }
 
     /// `CNN.swift:41`
     public var description: String {
-        let path = String(describing: file)
+        let path = String(cString: file)
         return "\(path.split(separator: "/").last.map(String.init) ?? path):\(line)"
     }
 }

@@ -55,6 +55,15 @@ public final class Tensor: @unchecked Sendable {
         self.dtype = dtype
     }
 
+    /// Uninitialised memory of another tensor's shape and dtype.
+    convenience init(uninitializedLike other: Tensor) {
+        guard other.layout.isPlain, let storage = Storage(byteCount: other.count * other.dtype.size) else {
+            self.init(uninitialized: other.shape, other.dtype)
+            return
+        }
+        self.init(storage: storage, layout: other.layout, dtype: other.dtype)
+    }
+
     /// Length of each dimension.
     public var shape: [Int] { layout.shape }
     /// Step of each dimension in elements.
