@@ -53,6 +53,18 @@ import Testing
         expectClose(x.grad!, [12])
     }
 
+    @Test func aFactorIsKeptOnlyForTheOthersGradient() {
+        let (x, constant) = (Tensor([1.0], requiresGrad: true), Tensor([3.0]))
+        var y: Tensor? = x + 1
+        let product = y! * constant
+        y!.add_(1)
+        weak let memory = y!.storage
+        y = nil
+        #expect(memory == nil)
+        product.sum().backward()
+        expectClose(x.grad!, [3])
+    }
+
     @Test func gradReturnsGradientsAndLeavesGradAlone() {
         let (x, z) = (Tensor([3.0], requiresGrad: true), Tensor([1.0], requiresGrad: true))
         let y = x * x
@@ -167,6 +179,15 @@ import Testing
         #expect(
             result.map { String(decoding: $0.standardErrorContent, as: UTF8.self).contains("changed in place") } == true
         )
+    }
+    @Test func changingAFactorThatTheOtherNeedsTraps() async {
+        await #expect(processExitsWith: .failure) {
+            let (x, w) = (Tensor([1.0], requiresGrad: true), Tensor([2.0], requiresGrad: true))
+            let y = x + 1
+            let product = y * w
+            y.add_(1)
+            product.sum().backward()
+        }
     }
     @Test func changingALeafInPlaceTraps() async {
         await #expect(processExitsWith: .failure) { Tensor([1.0], requiresGrad: true).add_(1) }

@@ -15,7 +15,7 @@ struct Sub: Primitive {
 
 /// `a · b`. da = dy · b, db = dy · a.
 struct Mul: Primitive {
-    var saves: Saves { [.input0, .input1] }
+    var saves: Saves { .factors }
     func forward(_ x: [Tensor]) -> Tensor { elementwise(.mul, x[0], x[1]) }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
         [saved.needs(0) ? dy * saved.input(1) : nil, saved.needs(1) ? dy * saved.input(0) : nil]

@@ -5,7 +5,7 @@ import Kernels
 struct Conv2d: Primitive {
     let geometry: ConvolutionShape
     var relu = false
-    var saves: Saves { relu ? [.input0, .input1, .output] : [.input0, .input1] }
+    var saves: Saves { relu ? [.factors, .output] : .factors }
 
     func forward(_ x: [Tensor]) -> Tensor {
         let y = Tensor(
@@ -37,7 +37,7 @@ struct Conv2d: Primitive {
 /// The gradient of the input, linear in `dy` and `w`.
 struct Conv2dInputGradient: Primitive {
     let geometry: ConvolutionShape
-    var saves: Saves { .inputs }
+    var saves: Saves { .factors }
 
     func forward(_ x: [Tensor]) -> Tensor {
         let dx = Tensor(
@@ -60,7 +60,7 @@ struct Conv2dInputGradient: Primitive {
 /// The gradient of the weight, linear in `x` and `dy`.
 struct Conv2dWeightGradient: Primitive {
     let geometry: ConvolutionShape
-    var saves: Saves { .inputs }
+    var saves: Saves { .factors }
 
     func forward(_ x: [Tensor]) -> Tensor { weightGradients(geometry, x[0], x[1], bias: false).weight }
 

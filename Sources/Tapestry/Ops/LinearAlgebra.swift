@@ -3,7 +3,7 @@ import Kernels
 
 /// Batched product of [B…, m, k] and [B…, k, n], batch dimensions broadcast. da = dy · bᵀ, db = aᵀ · dy.
 struct MatMul: Primitive {
-    var saves: Saves { .inputs }
+    var saves: Saves { .factors }
     func forward(_ x: [Tensor]) -> Tensor { product(x[0], x[1]) }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {
         [
@@ -15,7 +15,7 @@ struct MatMul: Primitive {
 
 /// `x · wᵀ + b` for x [m, k], w [n, k], b [n]: a linear layer in one pass. dx = dy · w, dw = dyᵀ · x, db = Σ dy.
 struct LinearOp: Primitive {
-    var saves: Saves { [.input0, .input1] }
+    var saves: Saves { .factors }
     var name: String { "Linear" }
     func forward(_ x: [Tensor]) -> Tensor { product(x[0], x[1].transpose(0, 1), bias: x.count > 2 ? x[2] : nil) }
     func gradient(_ saved: Saved, _ dy: Tensor) -> [Tensor?] {

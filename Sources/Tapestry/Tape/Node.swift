@@ -65,7 +65,8 @@ class Node: @unchecked Sendable {  // Safe: changed only by the thread that runs
         func slot(_ index: Int) -> Slot {
             guard index < inputs.count else { return Slot(output, isSaved: true) }
             let input = inputs[index]
-            var slot = Slot(input, isSaved: saves.contains(input: index))
+            let isRead = !saves.contains(.factors) || index > 1 || inputs[1 - index].requiresGrad
+            var slot = Slot(input, isSaved: isRead && saves.contains(input: index))
             if let node = input.gradientNode {
                 slot.edge = .node(node)
             } else if input.isTrainableLeaf {

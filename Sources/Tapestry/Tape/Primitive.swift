@@ -38,10 +38,13 @@ public struct Saves: OptionSet, Sendable {
     public static let input1 = Saves(rawValue: 2)
     public static let input2 = Saves(rawValue: 4)
     /// All inputs, however many.
-    public static let inputs = Saves(rawValue: 0x7f)
+    public static let inputs = Saves(rawValue: 0x3f)
+    /// The first two inputs, when the op multiplies them with each other in whatever way: each is read for the other's
+    /// gradient alone, so that it is kept only if that is wanted. A long product with constants keeps no product.
+    public static let factors: Saves = [.input0, .input1, Saves(rawValue: 0x40)]
     public static let output = Saves(rawValue: 0x80)
 
-    func contains(input index: Int) -> Bool { rawValue & (1 << UInt8(Swift.min(index, 6))) != 0 }
+    func contains(input index: Int) -> Bool { rawValue & (1 << UInt8(Swift.min(index, 5))) != 0 }
 }
 
 /// A primitive whose forward finds something else that its gradient needs or its caller wants: the places of the
