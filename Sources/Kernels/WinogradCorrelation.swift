@@ -1,23 +1,43 @@
-// Forward and backward-data by Winograd's F(2×2, 3×3) (see WinogradTiles.swift): each of the 16 places of a transformed tile
-// is summed over input channels on its own, in 16 matrix products [tiles, C] · [C, O].
+// Forward and backward-data of 3×3 filters by Winograd's F(2×2, 3×3) (see WinogradTransforms.swift): each of the 16 places of
+// a transformed tile is summed over input channels on its own, in 16 matrix products [tiles, C] · [C, O]. Forward with
+// stride 2: the four phases of the input have 2×2, 2×1, 1×2 and 1×1 taps, and 9 places sum over those of them that have a
+// share, 25 products [tiles, C] · [C, O] together for the 36 of a direct sum.
 //
-// Transformed filters, once a call: [place][block of channels][channel][lane]; sums: [place][block][tile][lane]. The 2×2
-// outputs go to [pixel][lane], and from there to planes with bias and ReLU as in the kernel with vectors over channels.
+// Transformed filters, once a call: [phase of rows][place][block of channels][channel][lane]; sums: [place][block][tile]
+// [lane]. The 2×2 outputs go to [pixel][lane], and from there to planes with bias and ReLU as in the kernel with vectors over
+// channels.
 // Register tile: 6 tiles × V vectors of output channels, as there; remainders 3 high.
 // Blocking: a unit is about 84 tiles. Place after place, its tiles (up to 168 KiB) stay in the second-level cache while
 // block after block of filters, at most 16 KiB, stays in the first and meets them all; so every unit reads all filters
 // once, and 56 to 112 tiles measured alike. With blocks outside and places inside, all tiles pass by for every block, and
 // from the third level: a third slower.
 
+/// What a phase of the input's rows adds to a place.
+@usableFromInline struct WinogradTerm: Sendable {
+    /// The phase, and which of its places; how many of its channels.
+    @usableFromInline let phase, place, channels: Int
+    @inlinable
+    init(phase: Int, place: Int, channels: Int) {
+        (self.phase, self.place, self.channels) = (phase, place, channels)
+    }
+}
+
 /// Runs a correlation by Winograd's F(2×2, 3×3). Made for a shape, used for any number of inputs.
 @usableFromInline final class WinogradCorrelation<I: ISA>: Sendable {
     @usableFromInline let c: Correlation
-    @usableFromInline let tiles: WinogradTiles<I>
+    /// The input's tiles, for each phase of its rows.
+    @usableFromInline let phases: [WinogradTiles<I>]
     @usableFromInline let blocks: [ChannelBlock]
+    /// For each place, what it is the sum of.
+    @usableFromInline let terms: [[WinogradTerm]]
     /// The filter's elements from top left to bottom right of the input under it.
     @usableFromInline let elements: [Int]
-    /// Output channels, rounded up to whole vectors; scalars from place to place of a unit's sums.
-    @usableFromInline let lanes, sumPlane: Int
+    /// Output channels, rounded up to whole vectors; input channels of a phase of rows; scalars from place to place of a
+    /// unit's sums.
+    @usableFromInline let lanes, channels, sumPlane: Int
+    /// Where the filters of each phase begin, and how many scalars all have.
+    @usableFromInline let filterStarts: [Int]
+    @usableFromInline let filterCount: Int
     /// Pixels of a plane in order, for `turn`.
     @usableFromInline let pixels: PlaceTable
 
@@ -29,11 +49,31 @@
             c.horizontalTaps[0].sorted { $0.position < $1.position }
         )
         elements = vertical.flatMap { v in horizontal.map { v.index * 3 + $0.index } }
-        tiles = WinogradTiles(c)
+        let inChannels = c.inChannels
+        if c.inStepHeight == 1 {
+            phases = [WinogradTiles(c)]
+            terms = (0..<16).map { [WinogradTerm(phase: 0, place: $0, channels: inChannels)] }
+        } else {
+            phases = (0..<2).map { WinogradTiles(c, rowTaps: 2 - $0, taps: 2, phase: $0) }
+            // Odd rows and columns have no share in the point 1.
+            terms = (0..<9).map { place in
+                let (row, column) = (place / 3, place % 3)
+                let channels = column == 1 ? inChannels : 2 * inChannels
+                let even = WinogradTerm(phase: 0, place: place, channels: channels)
+                if row == 1 { return [even] }
+                return [even, WinogradTerm(phase: 1, place: row / 2 * 3 + column, channels: channels)]
+            }
+        }
         blocks = ChannelBlock.cut(I.self, c.outChannels)
-        lanes = (c.outChannels + I.width - 1) / I.width * I.width
-        sumPlane = oddLines(I.self, tiles.room * lanes)
-        pixels = PlaceTable(Array(0..<2 * tiles.rowsAtOnce * c.outWidth))
+        let lanes = (c.outChannels + I.width - 1) / I.width * I.width
+        let channels = inChannels * c.inStepWidth
+        (self.lanes, self.channels) = (lanes, channels)
+        var starts = [0]
+        for phase in phases { starts.append(starts.last! + phase.places * lanes * channels) }
+        filterCount = starts.removeLast()
+        filterStarts = starts
+        sumPlane = oddLines(I.self, phases[0].room * lanes)
+        pixels = PlaceTable(Array(0..<2 * phases[0].rowsAtOnce * c.outWidth))
     }
 
     /// Transforms the filters, then computes the units in parallel.
@@ -43,12 +83,14 @@
         _ y: UnsafeMutableRawPointer
     ) {
         let size = I.scalarSize
+        let tiles = phases[0]
         let threads = min(Parallel.threads, tiles.units)
-        let filterBytes = 16 * lanes * c.inChannels * size
+        let filterBytes = (filterCount * size + 63) & ~63
         let shiftBytes = (lanes * size + 63) & ~63
         let outputBytes = 2 * tiles.rowsAtOnce * c.outWidth * I.tileVectors * I.width * size
-        let (rowBytes, tileBytes, sumBytes) = (tiles.rowBytes, tiles.tileBytes, 16 * sumPlane * size)
-        let workerBytes = (rowBytes + tileBytes + sumBytes + outputBytes + 63) & ~63
+        // A worker: rows and tiles of each phase, then sums and outputs.
+        let (phaseBytes, sumBytes) = ((tiles.rowBytes + tiles.tileBytes + 63) & ~63, terms.count * sumPlane * size)
+        let workerBytes = (phases.count * phaseBytes + sumBytes + outputBytes + 63) & ~63
         // The kernels read the table through pointers.
         defer { withExtendedLifetime(self) {} }
         BufferPool.withScratch(filterBytes + shiftBytes + threads * workerBytes) { scratch in
@@ -68,9 +110,12 @@
             let work = c.multiplications / (4 * I.width)
             Parallel.forEach(chunks: tiles.units, work: work, workers: threads) { worker, unit in
                 let memory = workers + worker * workerBytes
-                let sums = memory + rowBytes + tileBytes
-                tiles.transform(unit, continues: false, x, memory, memory + rowBytes)
-                multiply(unit, memory + rowBytes, filters, sums)
+                let (inputs, sums) = (memory + tiles.rowBytes, memory + phases.count * phaseBytes)
+                for (phase, tiles) in phases.enumerated() {
+                    tiles.transform(
+                        unit, continues: false, x, memory + phase * phaseBytes, inputs + phase * phaseBytes)
+                }
+                multiply(unit, inputs, phaseBytes, filters, sums)
                 finish(unit, sums, sums + sumBytes, bias == nil ? nil : UnsafeRawPointer(shifts), relu, y)
             }
         }
@@ -83,7 +128,7 @@
     ) {
         let size = I.scalarSize
         let width = block.vectors * I.width
-        let target = filters + block.first * c.inChannels * size
+        let target = filters + block.first * self.channels * size
         // The nine elements of a vector of filters, [element][lane].
         var nine = InlineArray<16, I.V>(repeating: .zero)
         withUnsafeMutableBytes(of: &nine) { nine in
@@ -94,7 +139,12 @@
                     interleave(
                         I.self, 9, min(I.width, c.outChannels - first),
                         w + (first * c.weightOut + channel * c.weightIn) * size, area: c.weightOut, g, pixel: I.width)
-                    transformFilter(g, target + (channel * width + v * I.width) * size)
+                    let place = target + (channel * width + v * I.width) * size
+                    if phases.count == 1 {
+                        transformFilter(g, place)
+                    } else {
+                        transformFilterPhases(g, place, c.inChannels * width)
+                    }
                 }
             }
         }
@@ -104,7 +154,7 @@
     @inlinable @inline(__always)
     func transformFilter(_ g: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
         let half = I.V(repeating: 0.5)
-        let place = lanes &* c.inChannels
+        let place = lanes &* channels
         elements.withUnsafeBufferPointer { elements in
             for i in 0..<4 {
                 // Row i of G g.
@@ -128,27 +178,64 @@
         }
     }
 
-    /// The 16 products of a unit.
+    /// The same for the phases of a filter with stride 2; those of odd columns lie `odd` scalars behind.
+    @inlinable @inline(__always)
+    func transformFilterPhases(_ g: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ odd: Int) {
+        let (size, place) = (I.scalarSize, lanes &* channels)
+        let second = target + filterStarts[1] &* size
+        elements.withUnsafeBufferPointer { elements in
+            for column in 0..<3 {
+                let upper = I.load(g, elements[column] &* I.width)
+                let middle = I.load(g, elements[3 &+ column] &* I.width)
+                let lower = I.load(g, elements[6 &+ column] &* I.width)
+                // Columns 0 and 2 are the taps of even columns, at infinity the second; 1 is that of odd ones.
+                let at = column == 1 ? odd : column &* place
+                for (row, value) in [upper, upper + lower, lower].enumerated() {
+                    I.store(value, target, 3 &* row &* place &+ at)
+                    if column == 1 { I.store(value, target, (3 &* row &+ 2) &* place &+ odd) }
+                }
+                for row in 0..<2 {
+                    I.store(middle, second, 3 &* row &* place &+ at)
+                    if column == 1 { I.store(middle, second, (3 &* row &+ 2) &* place &+ odd) }
+                }
+            }
+            // The point 1 of even columns.
+            for row in 0..<5 {
+                let to = row < 3 ? target : second
+                let at = 3 &* (row % 3) &* place
+                I.store(I.load(to, at) + I.load(to, at &+ 2 &* place), to, at &+ place)
+            }
+        }
+    }
+
+    /// The products of a unit.
     @inlinable @inline(__always)
     func multiply(
-        _ unit: Int, _ transformed: UnsafeRawPointer, _ filters: UnsafeRawPointer, _ sums: UnsafeMutableRawPointer
+        _ unit: Int, _ transformed: UnsafeRawPointer, _ phaseBytes: Int, _ filters: UnsafeRawPointer,
+        _ sums: UnsafeMutableRawPointer
     ) {
-        let size = I.scalarSize
+        let (size, tiles) = (I.scalarSize, phases[0])
         let (images, rows) = tiles.unit(unit)
         let depthAtOnce = 16_384 / (I.tileVectors * I.width * size)
-        for place in 0..<16 {
+        for place in terms.indices {
             for block in blocks {
                 let width = block.vectors * I.width
-                var channel = 0
-                while channel < c.inChannels {
-                    let channels = min(depthAtOnce, c.inChannels - channel)
-                    WinogradProduct(
-                        a: transformed + (place * tiles.plane + channel) * size, rowStride: tiles.rows.depth,
-                        stepStride: 1, rows: images.count * rows.count * tiles.tileColumns, steps: channels,
-                        b: filters + ((place * lanes + block.first) * c.inChannels + channel * width) * size,
-                        sums: sums + (place * sumPlane + block.first * tiles.room) * size, continues: channel > 0
-                    ).compute(I.self, vectors: block.vectors)
-                    channel += channels
+                var continues = false
+                for term in terms[place] {
+                    let tile = transformed + term.phase * phaseBytes + term.place * phases[term.phase].plane * size
+                    let filter = filterStarts[term.phase] + (term.place * lanes + block.first) * channels
+                    var channel = 0
+                    while channel < term.channels {
+                        let steps = min(depthAtOnce, term.channels - channel)
+                        WinogradProduct(
+                            a: tile + channel * size, rowStride: tiles.depth, stepStride: 1,
+                            rows: images.count * rows.count * tiles.tileColumns, steps: steps,
+                            b: filters + (filter + channel * width) * size,
+                            sums: sums + (place * sumPlane + block.first * tiles.room) * size, continues: continues
+                        ).compute(I.self, vectors: block.vectors)
+                        continues = true
+                        channel += steps
+                    }
                 }
             }
         }
@@ -160,7 +247,7 @@
         _ unit: Int, _ sums: UnsafeRawPointer, _ output: UnsafeMutableRawPointer, _ bias: UnsafeRawPointer?,
         _ relu: Bool, _ y: UnsafeMutableRawPointer
     ) {
-        let size = I.scalarSize
+        let (size, tiles) = (I.scalarSize, phases[0])
         let (images, rows) = tiles.unit(unit)
         let outRows = min(2 * rows.count, c.outHeight - 2 * rows.lowerBound)
         for block in blocks {
@@ -168,8 +255,13 @@
             var source = sums + block.first * tiles.room * size
             for image in images {
                 for row in 0..<rows.count {
-                    transformBack(
-                        source, width, output + 2 * row * c.outWidth * width * size, min(2, outRows - 2 * row))
+                    let target = output + 2 * row * c.outWidth * width * size
+                    let count = min(2, outRows - 2 * row)
+                    if phases.count == 1 {
+                        transformBack(source, width, target, count, InlineArray<4, Void>.self)
+                    } else {
+                        transformBack(source, width, target, count, InlineArray<3, Void>.self)
+                    }
                     source += tiles.tileColumns * width * size
                 }
                 let plane = (image * c.outChannels + block.first) * c.outHeight + 2 * rows.lowerBound
@@ -181,31 +273,39 @@
         }
     }
 
-    /// `Aᵀ m A` for a row of tiles: one or two rows of outputs, [pixel][lane].
+    /// `Aᵀ m A` for a row of tiles with N×N places: one or two rows of outputs, [pixel][lane].
     @inlinable @inline(never)
-    func transformBack(_ sums: UnsafeRawPointer, _ width: Int, _ target: UnsafeMutableRawPointer, _ rows: Int) {
+    func transformBack<let N: Int>(
+        _ sums: UnsafeRawPointer, _ width: Int, _ target: UnsafeMutableRawPointer, _ rows: Int,
+        _: InlineArray<N, Void>.Type
+    ) {
         let (place, outWidth) = (sumPlane, c.outWidth)
-        for tile in 0..<tiles.tileColumns {
+        for tile in 0..<phases[0].tileColumns {
             for lane in stride(from: 0, to: width, by: I.width) {
                 let at = tile &* width &+ lane
                 let to = 2 &* tile &* width &+ lane
                 @inline(__always) func read(_ row: Int, _ column: Int) -> I.V {
-                    I.load(sums, at &+ (4 &* row &+ column) &* place)
+                    I.load(sums, at &+ (N &* row &+ column) &* place)
                 }
-                @inline(__always) func write(_ row: Int, _ a: I.V, _ b: I.V, _ d: I.V, _ e: I.V) {
-                    I.store(a + b + d, target, row &* outWidth &* width &+ to)
-                    if 2 &* tile &+ 1 < outWidth {
-                        I.store(b - d + e, target, (row &* outWidth &+ 1) &* width &+ to)
+                @inline(__always) func write(_ row: Int, _ m: InlineArray<N, I.V>) {
+                    var (left, right) = (m[0] + m[1], m[1] + m[N - 1])
+                    if N == 4 { (left, right) = (left + m[2], right - m[2]) }
+                    I.store(left, target, row &* outWidth &* width &+ to)
+                    if 2 &* tile &+ 1 < outWidth { I.store(right, target, (row &* outWidth &+ 1) &* width &+ to) }
+                }
+                var (upper, lower) = (
+                    InlineArray<N, I.V>(repeating: .zero), InlineArray<N, I.V>(repeating: .zero)
+                )
+                for column in 0..<N {
+                    let middle = read(1, column)
+                    (upper[column], lower[column]) = (read(0, column) + middle, middle + read(N - 1, column))
+                    if N == 4 {
+                        let other = read(2, column)
+                        (upper[column], lower[column]) = (upper[column] + other, lower[column] - other)
                     }
                 }
-                @inline(__always) func upper(_ column: Int) -> I.V {
-                    read(0, column) + read(1, column) + read(2, column)
-                }
-                @inline(__always) func lower(_ column: Int) -> I.V {
-                    read(1, column) - read(2, column) + read(3, column)
-                }
-                write(0, upper(0), upper(1), upper(2), upper(3))
-                if rows > 1 { write(1, lower(0), lower(1), lower(2), lower(3)) }
+                write(0, upper)
+                if rows > 1 { write(1, lower) }
             }
         }
     }

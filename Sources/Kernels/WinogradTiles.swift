@@ -11,9 +11,9 @@
 // 3×3: a tile is transformed in registers. Larger filters have too many places for that: first along columns, a row of
 // tiles at once, where neighbouring tiles share most of the work, then along rows.
 
-/// Tiles of a unit, at most (or a row of them), and where they are small.
+/// Tiles of a unit, at most (or a row of them), and where a column has at most 16 numbers.
 @usableFromInline let winogradTiles = 84
-@usableFromInline let smallWinogradTiles = 168
+@usableFromInline let smallWinogradTiles = 200
 
 /// Channel planes of an image, some rows of which are turned to [column][channel] with zeros around. What stands in lanes
 /// without a channel is not defined, and comes to nothing.
@@ -102,7 +102,7 @@
         used = isDense ? depth : channels
         // Vectors may begin at the last number of a row.
         line = isDense ? (rows.size + 2 * I.width - 1) / I.width * I.width : rows.size
-        let atOnce = isDense ? smallWinogradTiles : winogradTiles
+        let atOnce = isDense && rows.depth <= 16 ? smallWinogradTiles : winogradTiles
         imagesAtOnce = max(1, min(atOnce / (strips * tileRows * tileColumns), c.images / 4))
         let height = max(1, min(tileRows, atOnce / (strips * tileColumns)))
         pieces = (tileRows + height - 1) / height
@@ -151,6 +151,7 @@
             for row in 0..<tileRows.count {
                 let from = turned + 2 * row * line * size
                 switch (rowTaps, taps) {
+                case (1, _), (2, _): transformPhases(from, target)
                 case (3, 3): transformRow(from, target)
                 case (3, _): transformRow(from, between, target, InlineArray<4, Void>.self, InlineArray<5, Void>.self)
                 case (4, 4): transformRow(from, between, target, InlineArray<5, Void>.self, InlineArray<5, Void>.self)
@@ -223,6 +224,38 @@
                 write(
                     3, read(3, 0) - read(1, 0), read(3, 1) - read(1, 1), read(3, 2) - read(1, 2),
                     read(3, 3) - read(1, 3))
+            }
+        }
+    }
+
+    /// `Bᵀ d B` for a row of tiles of 3×3 filters with stride 2: even rows and columns have two taps and the points 0, 1 and
+    /// infinity, odd ones have one tap, which counts at 0 and infinity. Both phases of columns have whole vectors.
+    @inlinable @inline(never)
+    func transformPhases(_ turned: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
+        let (pixel, line, place) = (depth, line, plane)
+        let places = rowTaps &+ 1
+        for tile in 0..<tileColumns {
+            for lane in Swift.stride(from: 0, to: used, by: I.width) {
+                let from = turned + (2 &* tile &* pixel &+ lane) &* I.scalarSize
+                for i in 0..<places {
+                    // Row i of Bᵀ d.
+                    @inline(__always) func column(_ j: Int) -> I.V {
+                        let at = i &* line &+ j &* pixel
+                        if rowTaps == 1 || i == 1 { return I.load(from, at) }
+                        let middle = I.load(from, line &+ j &* pixel)
+                        return I.load(from, at) - middle
+                    }
+                    let to = target + (3 &* i &* place &+ tile &* pixel &+ lane) &* I.scalarSize
+                    let middle = column(1)
+                    if lane < channels {
+                        I.store(column(0) - middle, to, 0)
+                        I.store(middle, to, place)
+                        I.store(column(2) - middle, to, 2 &* place)
+                    } else {
+                        I.store(column(0), to, 0)
+                        I.store(middle, to, 2 &* place)
+                    }
+                }
             }
         }
     }

@@ -4,7 +4,8 @@
 // Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, with d the (k + 1)×(k + 1) inputs under the tile and g the filter (S. Winograd,
 // "Arithmetic Complexity of Computations", 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks",
 // 2016). The gradient of g is Gᵀ [Σ (A dY Aᵀ) ⊙ (Bᵀ d B)] G. A and G evaluate polynomials at k + 1 points: 0, 1, −1 and
-// infinity for k = 3, then also 2, then also −2; the products with A and B are sums of a few small multiples.
+// infinity for k = 3, then also 2, then also −2; the products with A and B are sums of a few small multiples. k = 2, of
+// which stride 2 makes 3×3 filters, does without −1.
 // Rounding: see `Tensor.conv2d`.
 #if canImport(Glibc)
     import Glibc
@@ -25,6 +26,16 @@ public enum Winograd {
     static func pays(_ s: ConvolutionShape) -> Bool {
         s.kernelHeight == 3 && s.kernelWidth == 3 && s.strideHeight == 1 && s.strideWidth == 1 && s.dilationHeight == 1
             && s.dilationWidth == 1 && s.groups == 1 && s.inChannels >= 32 && s.outChannels >= 32 && hasManyTiles(s)
+    }
+
+    /// Whether it pays forward with stride 2: 25 products for each tile in the place of 36, if few tiles stand over. The
+    /// phases of columns must be whole vectors.
+    @inlinable
+    static func paysWithStride<I: ISA>(_: I.Type, _ s: ConvolutionShape) -> Bool {
+        s.kernelHeight == 3 && s.kernelWidth == 3 && s.strideHeight == 2 && s.strideWidth == 2 && s.dilationHeight == 1
+            && s.dilationWidth == 1 && s.groups == 1 && s.inChannels >= 32 && s.outChannels >= 32
+            && s.inChannels % I.width == 0 && hasManyTiles(s)
+            && s.outHeight * s.outWidth * 36 >= ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2) * 130
     }
 
     /// Whether it pays for the gradient of the weights: 3×3 filters as above; larger ones with three input channels already.

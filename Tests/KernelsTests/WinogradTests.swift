@@ -26,6 +26,52 @@ import Testing
         tests.check(s, doubleTables, Double.self, tolerance: 1e-14)
     }
 
+    /// Of these only the result.
+    static let strided = [
+        ConvolutionTests.shape(16, 32, 16, 16, 33, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(2, 48, 47, 45, 40, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(1, 64, 64, 67, 36, 3, 3, stride: (2, 2), pad: (0, 2, 1, 0)),
+    ]
+
+    @Test(arguments: strided) func resultsWithStrideMatchTheDefinition(_ s: Shape) {
+        #expect(Winograd.paysWithStride(BaselineFloat.self, s) && !Winograd.pays(s), "this is not what is tested")
+        let tests = ConvolutionTests()
+        tests.check(s, floatTables, Float.self, tolerance: 2e-6)
+        tests.check(s, doubleTables, Double.self, tolerance: 1e-14)
+    }
+
+    /// Their bound in the docs of `Tensor.conv2d`, with inputs of very different sizes side by side.
+    @Test func resultsWithStrideStayWithinTheirBound() {
+        let s = ConvolutionTests.shape(16, 32, 16, 16, 33, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1))
+        var inputs = ConvolutionTests.Inputs<Float>(s)
+        var generator = SeededGenerator(14)
+        spread(&inputs.x, &generator)
+        let tests = ConvolutionTests()
+        let exact = tests.reference(s, inputs)
+        let gamma = ErrorBoundTests().gamma(4 * s.inChannels + 12)
+        let bounds = exact.y.indices.map { place in
+            let (image, channel) = (place / (s.outChannels * 64), place / 64 % s.outChannels)
+            let (top, left) = (place % 64 / 8 / 2 * 4 - 1, place % 8 / 2 * 4 - 1)
+            var bound = Double(abs(inputs.bias[channel]))
+            for input in 0..<s.inChannels {
+                var largest: Float = 0
+                for row in max(0, top)..<min(16, top + 5) {
+                    for column in max(0, left)..<min(16, left + 5) {
+                        largest = max(largest, abs(inputs.x[((image * s.inChannels + input) * 16 + row) * 16 + column]))
+                    }
+                }
+                let filter = 9 * (channel * s.inChannels + input)
+                bound += 16 * Double(largest) * inputs.w[filter..<filter + 9].reduce(0) { $0 + Double(abs($1)) }
+            }
+            return gamma * bound
+        }
+        for table in floatTables {
+            let results = tests.compute(s, inputs, table)
+            let worst = bounds.indices.map { abs(Double(results.y[$0]) - exact.y[$0]) / bounds[$0] }.max()!
+            #expect(worst <= 1, "\(table.name): the error is \(worst) of its bound")
+        }
+    }
+
     /// Of these only the gradient of the weights goes that way.
     static let largerFilters = [
         // Few channels, side by side: two strips in AVX2, more in AVX-512; an odd number of rows of tiles.
@@ -61,6 +107,8 @@ import Testing
             ConvolutionTests.shape(3, 32, 16, 16, 32, 3, 3, pad: same),
             ConvolutionTests.shape(4, 32, 16, 16, 32, 3, 5, pad: same),
             ConvolutionTests.shape(4, 32, 64, 64, 32, 3, 3, stride: (1, 2), pad: same),
+            ConvolutionTests.shape(16, 32, 14, 14, 32, 3, 3, stride: (2, 2), pad: same),
+            ConvolutionTests.shape(16, 34, 16, 16, 32, 3, 3, stride: (2, 2), pad: same),
             ConvolutionTests.shape(4, 32, 64, 64, 32, 3, 3, pad: same, dilation: (2, 1)),
             ConvolutionTests.shape(4, 64, 64, 64, 64, 3, 3, pad: same, groups: 2),
             ConvolutionTests.shape(24, 2, 11, 9, 17, 5, 5),
@@ -72,11 +120,15 @@ import Testing
             ConvolutionTests.shape(64, 3, 32, 32, 16, 7, 7, stride: (2, 1)),
             ConvolutionTests.shape(64, 3, 32, 32, 16, 7, 5, stride: (2, 2)),
             ConvolutionTests.shape(256, 3, 3, 3, 16, 5, 5, pad: (2, 2, 2, 2)),
-        ] { #expect(!Winograd.pays(s) && !Winograd.paysForWeights(s), "\(s)") }
+        ] {
+            #expect(!Winograd.pays(s) && !Winograd.paysForWeights(s), "\(s)")
+            #expect(!Winograd.paysWithStride(BaselineFloat.self, s), "\(s)")
+        }
     }
 
     @Test(arguments: [
         ConvolutionTests.shape(9, 40, 17, 19, 48, 3, 3, pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(16, 32, 16, 16, 33, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)),
         ConvolutionTests.shape(1, 3, 61, 79, 19, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
     ])
     func anyNumberOfThreadsGivesTheSameBits(_ s: Shape) {

@@ -157,9 +157,10 @@ extension Tensor {
     /// - γₖ · 16 · Σ over tiles of |x| · Σ|dy|, k = number of tiles + 8, for the weight's gradient (up to 90,000 pairs of
     ///   channels),
     ///
-    /// and a NaN or an infinity under a tile reaches all that is computed with it. The weight's gradient alone goes that way
-    /// for larger square filters too, from 3 input and 16 output channels on: 4×4 and 5×5 with stride 1, 6×6 to 10×10 with
-    /// stride 2. With |x| the largest of all inputs under a tile, its bound is γₖ · 861 · Σ over tiles of |x| · Σ|dy|,
+    /// and a NaN or an infinity under a tile reaches all that is computed with it. With stride 2, and whole vectors of input
+    /// channels, the result alone is made in this way, of 5×5 inputs under a tile, k = 4 · C + 12. For larger square filters
+    /// it is the weight's gradient alone, from 3 input and 16 output channels on: 4×4 and 5×5 with stride 1, 6×6 to 10×10
+    /// with stride 2. With |x| the largest of all inputs under a tile, its bound is γₖ · 861 · Σ over tiles of |x| · Σ|dy|,
     /// k = number of tiles + 40. The environment variable `TAPESTRY_WINOGRAD=0` switches all of this off.
     public static func conv2d(
         _ input: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Pair = 1, padding: Padding = 0,
