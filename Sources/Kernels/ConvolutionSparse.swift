@@ -35,11 +35,14 @@
     @usableFromInline let pieces: [Range<Int>]
     /// Rows of the output that are worked on together.
     @usableFromInline let stripRows: Int
+    /// Whether the dense way would be Winograd's.
+    @usableFromInline let hasFewerProducts: Bool
 
     /// With `whole`, pixels take whole vectors: what a run's vectors hold behind it must not meet its neighbour.
     @inlinable
     init(_ s: ConvolutionShape, whole: Bool) {
         self.s = s
+        hasFewerProducts = whole ? Winograd.pays(s) : Winograd.paysForWeights(s)
         pixel = whole ? (s.groupIn + I.width - 1) / I.width * I.width : s.groupIn
         row = (s.width + s.padLeft + s.padRight) * pixel
         plane = (s.height + s.padTop + s.padBottom) * row
@@ -69,7 +72,7 @@
         guard units >= 8, s.kernelWidth == 1 || s.dilationWidth == 1, plane * I.scalarSize < 1 << 30,
             s.groupOut * filter * I.scalarSize < 1 << 30
         else { return false }
-        let dense = Double(s.filterSize) / Double(I.width)
+        let dense = Double(s.filterSize) / Double(I.width) * (hasFewerProducts ? 0.6 : 1)
         let listing = 6.0
         let sum = 1.3 * Double(s.kernelHeight * runVectors)
         guard listing + sum / 8 < 0.8 * dense else { return false }

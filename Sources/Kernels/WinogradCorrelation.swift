@@ -1,7 +1,7 @@
-// Forward and backward-data of 3×3 filters by Winograd's F(2×2, 3×3) (see WinogradTransforms.swift): each of the 16 places of
-// a transformed tile is summed over input channels on its own, in 16 matrix products [tiles, C] · [C, O]. Forward with
-// stride 2: the four phases of the input have 2×2, 2×1, 1×2 and 1×1 taps, and 9 places sum over those of them that have a
-// share, 25 products [tiles, C] · [C, O] together for the 36 of a direct sum.
+// Forward and backward-data of 3×3 and 5×5 filters by Winograd's F(2×2, k×k) (see WinogradTransforms.swift): each of the
+// (k + 1)² places of a transformed tile is summed over input channels on its own, in as many matrix products [tiles, C] ·
+// [C, O]. Forward of 3×3 filters with stride 2: the four phases of the input have 2×2, 2×1, 1×2 and 1×1 taps, and 9 places
+// sum over those of them that have a share, 25 products [tiles, C] · [C, O] together for the 36 of a direct sum.
 //
 // Transformed filters, once a call: [phase of rows][place][block of channels][channel][lane]; sums: [place][block][tile]
 // [lane]. The 2×2 outputs go to [pixel][lane], and from there to planes with bias and ReLU as in the kernel with vectors over
@@ -22,7 +22,7 @@
     }
 }
 
-/// Runs a correlation by Winograd's F(2×2, 3×3). Made for a shape, used for any number of inputs.
+/// Runs a correlation by Winograd's F(2×2, k×k). Made for a shape, used for any number of inputs.
 @usableFromInline final class WinogradCorrelation<I: ISA>: Sendable {
     @usableFromInline let c: Correlation
     /// The input's tiles, for each phase of its rows.
@@ -32,6 +32,8 @@
     @usableFromInline let terms: [[WinogradTerm]]
     /// The filter's elements from top left to bottom right of the input under it.
     @usableFromInline let elements: [Int]
+    /// G, [point][tap].
+    @usableFromInline let matrix: [I.Scalar]
     /// Output channels, rounded up to whole vectors; input channels of a phase of rows; scalars from place to place of a
     /// unit's sums.
     @usableFromInline let lanes, channels, sumPlane: Int
@@ -48,11 +50,14 @@
             c.verticalTaps[0].sorted { $0.position < $1.position },
             c.horizontalTaps[0].sorted { $0.position < $1.position }
         )
-        elements = vertical.flatMap { v in horizontal.map { v.index * 3 + $0.index } }
+        let taps = vertical.count
+        elements = vertical.flatMap { v in horizontal.map { v.index * taps + $0.index } }
+        matrix = Winograd.filterMatrix(taps: taps).map { I.Scalar($0) }
         let inChannels = c.inChannels
         if c.inStepHeight == 1 {
-            phases = [WinogradTiles(c)]
-            terms = (0..<16).map { [WinogradTerm(phase: 0, place: $0, channels: inChannels)] }
+            let tiles = WinogradTiles<I>(c, rowTaps: taps, taps: taps)
+            phases = [tiles]
+            terms = (0..<tiles.places).map { [WinogradTerm(phase: 0, place: $0, channels: inChannels)] }
         } else {
             phases = (0..<2).map { WinogradTiles(c, rowTaps: 2 - $0, taps: 2, phase: $0) }
             // Odd rows and columns have no share in the point 1.
@@ -129,28 +134,30 @@
         let size = I.scalarSize
         let width = block.vectors * I.width
         let target = filters + block.first * self.channels * size
-        // The nine elements of a vector of filters, [element][lane].
-        var nine = InlineArray<16, I.V>(repeating: .zero)
-        withUnsafeMutableBytes(of: &nine) { nine in
-            let g = nine.baseAddress!
+        // The elements of a vector of filters, [element][lane].
+        var elements = InlineArray<32, I.V>(repeating: .zero)
+        withUnsafeMutableBytes(of: &elements) { elements in
+            let g = elements.baseAddress!
             for channel in channels {
                 for v in 0..<block.vectors {
                     let first = block.first + v * I.width
                     interleave(
-                        I.self, 9, min(I.width, c.outChannels - first),
+                        I.self, self.elements.count, min(I.width, c.outChannels - first),
                         w + (first * c.weightOut + channel * c.weightIn) * size, area: c.weightOut, g, pixel: I.width)
                     let place = target + (channel * width + v * I.width) * size
-                    if phases.count == 1 {
+                    if phases.count > 1 {
+                        transformFilterPhases(g, place, c.inChannels * width)
+                    } else if self.elements.count == 9 {
                         transformFilter(g, place)
                     } else {
-                        transformFilterPhases(g, place, c.inChannels * width)
+                        transformLargeFilter(g, place)
                     }
                 }
             }
         }
     }
 
-    /// `G g Gᵀ` for a vector of filters.
+    /// `G g Gᵀ` for a vector of filters, 3×3.
     @inlinable @inline(__always)
     func transformFilter(_ g: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
         let half = I.V(repeating: 0.5)
@@ -174,6 +181,26 @@
                 I.store(half * (a + d + b), target, (4 &* i &+ 1) &* place)
                 I.store(half * (a + d - b), target, (4 &* i &+ 2) &* place)
                 I.store(d, target, (4 &* i &+ 3) &* place)
+            }
+        }
+    }
+
+    /// The same for larger ones.
+    @inlinable @inline(never)
+    func transformLargeFilter(_ g: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
+        let (taps, place) = (phases[0].taps, lanes &* channels)
+        for i in 0...taps {
+            // Row i of G g.
+            var row = InlineArray<5, I.V>(repeating: .zero)
+            for column in 0..<taps {
+                for tap in 0..<taps {
+                    row[column] += I.load(g, elements[tap &* taps &+ column] &* I.width) * matrix[i &* taps &+ tap]
+                }
+            }
+            for j in 0...taps {
+                var sum = I.V.zero
+                for tap in 0..<taps { sum += row[tap] * matrix[j &* taps &+ tap] }
+                I.store(sum, target, (i &* (taps &+ 1) &+ j) &* place)
             }
         }
     }
@@ -257,10 +284,10 @@
                 for row in 0..<rows.count {
                     let target = output + 2 * row * c.outWidth * width * size
                     let count = min(2, outRows - 2 * row)
-                    if phases.count == 1 {
-                        transformBack(source, width, target, count, InlineArray<4, Void>.self)
-                    } else {
-                        transformBack(source, width, target, count, InlineArray<3, Void>.self)
+                    switch terms.count {
+                    case 9: transformBack(source, width, target, count, InlineArray<3, Void>.self)
+                    case 16: transformBack(source, width, target, count, InlineArray<4, Void>.self)
+                    default: transformBack(source, width, target, count, InlineArray<6, Void>.self)
                     }
                     source += tiles.tileColumns * width * size
                 }
@@ -288,8 +315,7 @@
                     I.load(sums, at &+ (N &* row &+ column) &* place)
                 }
                 @inline(__always) func write(_ row: Int, _ m: InlineArray<N, I.V>) {
-                    var (left, right) = (m[0] + m[1], m[1] + m[N - 1])
-                    if N == 4 { (left, right) = (left + m[2], right - m[2]) }
+                    let (left, right) = Winograd.results(I.self, m)
                     I.store(left, target, row &* outWidth &* width &+ to)
                     if 2 &* tile &+ 1 < outWidth { I.store(right, target, (row &* outWidth &+ 1) &* width &+ to) }
                 }
@@ -297,12 +323,9 @@
                     InlineArray<N, I.V>(repeating: .zero), InlineArray<N, I.V>(repeating: .zero)
                 )
                 for column in 0..<N {
-                    let middle = read(1, column)
-                    (upper[column], lower[column]) = (read(0, column) + middle, middle + read(N - 1, column))
-                    if N == 4 {
-                        let other = read(2, column)
-                        (upper[column], lower[column]) = (upper[column] + other, lower[column] - other)
-                    }
+                    var places = InlineArray<N, I.V>(repeating: .zero)
+                    for row in 0..<N { places[row] = read(row, column) }
+                    (upper[column], lower[column]) = Winograd.results(I.self, places)
                 }
                 write(0, upper)
                 if rows > 1 { write(1, lower) }

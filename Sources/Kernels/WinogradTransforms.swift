@@ -24,8 +24,13 @@ public enum Winograd {
     /// make up for transforming the filters.
     @inlinable
     static func pays(_ s: ConvolutionShape) -> Bool {
-        s.kernelHeight == 3 && s.kernelWidth == 3 && s.strideHeight == 1 && s.strideWidth == 1 && s.dilationHeight == 1
-            && s.dilationWidth == 1 && s.groups == 1 && s.inChannels >= 32 && s.outChannels >= 32 && hasManyTiles(s)
+        let kernel = s.kernelHeight
+        guard kernel == 3 || kernel == 5, s.kernelWidth == kernel, s.strideHeight == 1, s.strideWidth == 1,
+            s.dilationHeight == 1, s.dilationWidth == 1, s.groups == 1, hasManyTiles(s)
+        else { return false }
+        let channels = min(s.inChannels, s.outChannels)
+        // Filters of 5×5 save more, but weigh more too, and so do tiles that stand over.
+        return kernel == 3 ? channels >= 32 : channels >= 16 && min(s.outHeight, s.outWidth, s.height, s.width) >= 8
     }
 
     /// Whether it pays forward with stride 2: 25 products for each tile in the place of 36, if few tiles stand over. The
@@ -77,6 +82,18 @@ public enum Winograd {
         if N > 5 { points[4] = a - (b + b) }
         points[N - 1] = b
         return points
+    }
+
+    /// `Aᵀ m`, the two outputs of N = k + 1 points of an axis (3 for k = 2).
+    @inlinable @inline(__always)
+    static func results<I: ISA, let N: Int>(_: I.Type, _ m: InlineArray<N, I.V>) -> (I.V, I.V) {
+        var (first, second) = (m[0] + m[1], m[1] + m[N - 1])
+        if N > 3 { (first, second) = (first + m[2], second - m[2]) }
+        if N > 5 {
+            let difference = m[3] - m[4]
+            (first, second) = (first + (m[3] + m[4]), second + (difference + difference))
+        }
+        return (first, second)
     }
 
     /// `Bᵀ d` for the N = k + 1 inputs of an axis.

@@ -149,19 +149,19 @@ extension Tensor {
     /// - k = O / groups · KH · KW for the input's gradient,
     /// - k = N · H′ · W′ for the gradients of weight and bias.
     ///
-    /// A 3×3 filter with stride 1, dilation 1 and one group, at least 32 channels on both sides and 256 tiles of 2×2
-    /// results is applied with fewer multiplications (Winograd's F(2×2, 3×3); Lavin and Gray, 2016). Of a tile, let |x| be
-    /// the largest of the 4×4 inputs that it depends on. The bounds are then
-    /// - γₖ · (16 · Σ over channels of |x| · Σ|w| + |bias|), k = C + 12, for the result,
-    /// - the same with the result's gradient in place of x and k = O + 12 for the input's gradient,
-    /// - γₖ · 16 · Σ over tiles of |x| · Σ|dy|, k = number of tiles + 8, for the weight's gradient (up to 90,000 pairs of
-    ///   channels),
+    /// Filters with dilation 1 and one group are applied with fewer multiplications (Winograd's F(2×2, k×k); Lavin and Gray,
+    /// 2016) where it pays: 3×3 ones with stride 1 and at least 32 channels on both sides, 5×5 ones with at least 16 and
+    /// images of 8×8; there must be 256 tiles of 2×2 results. Of a tile, let |x| be the largest of the (k + 1)² inputs that it
+    /// depends on, and f = 16, e = 12 for 3×3, f = 861, e = 40 for larger filters. The bounds are then
+    /// - γₖ · (f · Σ over channels of |x| · Σ|w| + |bias|), k = C + e, for the result,
+    /// - the same with the result's gradient in place of x and k = O + e for the input's gradient,
+    /// - γₖ · f · Σ over tiles of |x| · Σ|dy|, k = number of tiles + e, for the weight's gradient (if C · O · (k + 1)² is at
+    ///   most 1,440,000),
     ///
-    /// and a NaN or an infinity under a tile reaches all that is computed with it. With stride 2, and whole vectors of input
-    /// channels, the result alone is made in this way, of 5×5 inputs under a tile, k = 4 · C + 12. For larger square filters
-    /// it is the weight's gradient alone, from 3 input and 16 output channels on: 4×4 and 5×5 with stride 1, 6×6 to 10×10
-    /// with stride 2. With |x| the largest of all inputs under a tile, its bound is γₖ · 861 · Σ over tiles of |x| · Σ|dy|,
-    /// k = number of tiles + 40. The environment variable `TAPESTRY_WINOGRAD=0` switches all of this off.
+    /// and a NaN or an infinity under a tile reaches all that is computed with it. 3×3 filters with stride 2, and whole
+    /// vectors of input channels, make the result alone in this way, of 5×5 inputs under a tile, k = 4 · C + 12. From 3 input
+    /// and 16 output channels on, the weight's gradient alone is made so: of 4×4 and 5×5 filters with stride 1, 6×6 to 10×10
+    /// with stride 2. The environment variable `TAPESTRY_WINOGRAD=0` switches all of this off.
     public static func conv2d(
         _ input: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Pair = 1, padding: Padding = 0,
         dilation: Pair = 1, groups: Int = 1, relu: Bool = false, file: StaticString = #fileID, line: UInt = #line
