@@ -3,8 +3,8 @@
 //
 // The output's gradient: rows turned to [pixel][channel], tiles of 2×2 transformed along columns to [point][side][block of
 // channels][tile][lane]; the products transform along rows as they load, an addition for each vector that they use six
-// times or more. The place of the points 1 and 1 is the sum of a tile: of them the bias's gradient is made. Sums: [place]
-// [block][row][lane], with a row for each input channel, and with stride 2 for each phase of its columns.
+// times or more. The bias's gradient is made of the tiles' sums on the way. Sums: [place][block][row][lane], with a row for
+// each input channel, and with stride 2 for each phase of its columns.
 // Register tile: 6 rows × V vectors of output channels, over the tiles of a unit.
 // Blocking: the tiles of one block and point (10 KiB) stay in the first-level cache, those of the input in the second. If
 // these are few, block after block of the gradient is transformed and used, so that it stays there too. A unit passes over
@@ -172,17 +172,18 @@
     ) {
         let (line, place) = (s.outWidth &* width, gradientPlane)
         let step = phases[0].strips &* width
+        let unit = I.Scalar(Winograd.unit(N))
         for tile in 0..<phases[0].tileColumns {
             for lane in stride(from: 0, to: width, by: I.width) {
                 let at = 2 &* tile &* width &+ lane
-                let left: InlineArray<N, I.V> = Winograd.outputs(
-                    I.self, I.load(turned, at), I.load(turned, at &+ line))
-                var right = InlineArray<N, I.V>(repeating: .zero)
+                let (a, d) = (I.load(turned, at), I.load(turned, at &+ line))
+                var (b, e) = (I.V.zero, I.V.zero)
                 if 2 &* tile &+ 1 < s.outWidth {
-                    right = Winograd.outputs(
-                        I.self, I.load(turned, at &+ width), I.load(turned, at &+ line &+ width))
+                    (b, e) = (I.load(turned, at &+ width), I.load(turned, at &+ line &+ width))
                 }
-                I.store(I.load(bias, lane) + (left[1] + right[1]), bias, lane)
+                I.store(I.load(bias, lane) + ((a + d) + (b + e)), bias, lane)
+                let left: InlineArray<N, I.V> = Winograd.outputs(I.self, a, d * unit)
+                let right: InlineArray<N, I.V> = Winograd.outputs(I.self, b * unit, e * (unit * unit))
                 var to = target + (tile &* step &+ lane) &* I.scalarSize
                 for i in 0..<N {
                     I.store(left[i], to, 0)
