@@ -154,8 +154,7 @@
                 case (1, _), (2, _): transformPhases(from, target)
                 case (3, 3): transformRow(from, target)
                 case (3, _): transformRow(from, between, target, InlineArray<4, Void>.self, InlineArray<5, Void>.self)
-                case (4, 4): transformRow(from, between, target, InlineArray<5, Void>.self, InlineArray<5, Void>.self)
-                case (4, _): transformRow(from, between, target, InlineArray<5, Void>.self, InlineArray<6, Void>.self)
+                case (4, _): transformRow(from, between, target, InlineArray<5, Void>.self, InlineArray<5, Void>.self)
                 default: transformRow(from, between, target, InlineArray<6, Void>.self, InlineArray<6, Void>.self)
                 }
                 target += tileColumns * depth * size

@@ -54,7 +54,7 @@ public enum Winograd {
         guard stride <= 2, s.strideWidth == stride, s.kernelWidth == kernel, 3...5 ~= taps(s, phase: 0), s.groups == 1,
             s.dilationHeight == 1, s.dilationWidth == 1, hasManyTiles(s)
         else { return false }
-        let products = (0..<stride).reduce(0) { $0 + stride * (taps(s, phase: 0) + 1) * (taps(s, phase: $1) + 1) }
+        let products = (0..<stride).reduce(0) { $0 + stride * (taps(s, phase: 0) + 1) * (rowTaps(s, phase: $1) + 1) }
         guard products * s.inChannels * s.outChannels <= 1_440_000 else { return false }
         if kernel == 3 { return pays(s) }
         let tiles = ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2)
@@ -67,6 +67,11 @@ public enum Winograd {
     static func taps(_ s: ConvolutionShape, phase: Int) -> Int {
         (s.kernelHeight - phase + s.strideHeight - 1) / s.strideHeight
     }
+
+    /// The same for the gradient of the weights, whose phases of rows all take their points from those of the first: with one
+    /// tap less a phase does without 2, but not where the points are other ones.
+    @inlinable
+    static func rowTaps(_ s: ConvolutionShape, phase: Int) -> Int { taps(s, phase: taps(s, phase: 0) == 5 ? 0 : phase) }
 
     @inlinable
     static func hasManyTiles(_ s: ConvolutionShape) -> Bool {

@@ -37,7 +37,7 @@
         self.s = s
         let taps = Winograd.taps(s, phase: 0)
         phases = (0..<s.strideHeight).map {
-            WinogradTiles(Correlation(forward: s), rowTaps: Winograd.taps(s, phase: $0), taps: taps, phase: $0)
+            WinogradTiles(Correlation(forward: s), rowTaps: Winograd.rowTaps(s, phase: $0), taps: taps, phase: $0)
         }
         matrices = phases.map { Winograd.filterMatrix(taps: $0.rowTaps).map { I.Scalar($0) } }
         var firstPlaces = [0]
@@ -276,10 +276,13 @@
                 }
             }
         }
-        for i in 0..<rowTaps {
+        for i in 0..<rowTaps where phase &+ i &* step < s.kernelHeight {
             for j in 0..<taps where firstColumn &+ j &* step < s.kernelWidth {
                 var element = I.V.zero
-                for row in 0...rowTaps { element += product[row &* taps &+ j] * rowMatrix[row &* rowTaps &+ i] }
+                for row in 0...rowTaps {
+                    let factor = rowMatrix[row &* rowTaps &+ i]
+                    if factor != 0 { element += product[row &* taps &+ j] * factor }
+                }
                 let place = (phase &+ i &* step) &* s.kernelWidth &+ firstColumn &+ j &* step
                 I.store(element, elements, place &* I.width)
             }
