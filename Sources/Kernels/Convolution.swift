@@ -76,7 +76,7 @@ func correlate<I: ISA>(
     _ bias: UnsafeRawPointer?, _ relu: Bool, _ y: UnsafeMutableRawPointer
 ) {
     if s.isPointwise { return pointwise(I.self, s, isBackward: isBackward, x, w, bias, relu, y) }
-    if Winograd.pays(s) || (!isBackward && Winograd.paysWithStride(I.self, s)) {
+    if Winograd.pays(s, isBackward: isBackward) || (!isBackward && Winograd.paysWithStride(I.self, s)) {
         let plan = PlanCache.plan(s, isBackward: isBackward) {
             WinogradCorrelation<I>(isBackward ? Correlation(backward: s) : Correlation(forward: s))
         }

@@ -42,7 +42,7 @@
     @inlinable
     init(_ s: ConvolutionShape, whole: Bool) {
         self.s = s
-        hasFewerProducts = whole ? Winograd.pays(s) : Winograd.paysForWeights(s)
+        hasFewerProducts = whole ? Winograd.pays(s, isBackward: true) : Winograd.paysForWeights(s)
         pixel = whole ? (s.groupIn + I.width - 1) / I.width * I.width : s.groupIn
         row = (s.width + s.padLeft + s.padRight) * pixel
         plane = (s.height + s.padTop + s.padBottom) * row

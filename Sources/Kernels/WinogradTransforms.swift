@@ -22,16 +22,26 @@ public enum Winograd {
     @usableFromInline static let isAllowed = getenv("TAPESTRY_WINOGRAD").map { String(cString: $0) != "0" } ?? true
 
     /// Whether it pays for a correlation: channels enough that the products outweigh the transforms, and tiles enough to
-    /// make up for transforming the filters.
+    /// make up for transforming the filters. Filters of 5×5 must save nearly half of the products that the direct kernel,
+    /// which leaves out taps in the padding, would compute.
     @inlinable
-    static func pays(_ s: ConvolutionShape) -> Bool {
+    static func pays(_ s: ConvolutionShape, isBackward: Bool = false) -> Bool {
         let kernel = s.kernelHeight
         guard kernel == 3 || kernel == 5, s.kernelWidth == kernel, s.strideHeight == 1, s.strideWidth == 1,
             s.dilationHeight == 1, s.dilationWidth == 1, s.groups == 1, hasManyTiles(s)
         else { return false }
         let channels = min(s.inChannels, s.outChannels)
-        // Filters of 5×5 save more, but weigh more too, and so do tiles that stand over.
-        return kernel == 3 ? channels >= 32 : channels >= 16 && min(s.outHeight, s.outWidth, s.height, s.width) >= 8
+        if kernel == 3 { return channels >= 32 }
+        let (rows, columns) = isBackward ? (s.height, s.width) : (s.outHeight, s.outWidth)
+        let products =
+            visibleTaps(5, s.outHeight, s.height, s.padTop) * visibleTaps(5, s.outWidth, s.width, s.padLeft)
+        return channels >= 16 && products * 10 >= 19 * 36 * ((rows + 1) / 2) * ((columns + 1) / 2)
+    }
+
+    /// Along an axis, how many taps of all outputs lie in the image.
+    @inlinable
+    static func visibleTaps(_ kernel: Int, _ outputs: Int, _ size: Int, _ pad: Int) -> Int {
+        (0..<kernel).reduce(0) { $0 + max(0, min(outputs, size + pad - $1) - max(0, pad - $1)) }
     }
 
     /// Whether it pays forward with stride 2: 25 products for each tile in the place of 36, if few tiles stand over. The

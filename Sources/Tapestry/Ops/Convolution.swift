@@ -150,9 +150,9 @@ extension Tensor {
     /// - k = N · H′ · W′ for the gradients of weight and bias.
     ///
     /// Filters with dilation 1 and one group are applied with fewer multiplications (Winograd's F(2×2, k×k); Lavin and Gray,
-    /// 2016) where it pays: 3×3 ones with stride 1 and at least 32 channels on both sides, 5×5 ones with at least 16 and
-    /// images of 8×8; there must be 256 tiles of 2×2 results. Of a tile, let |x| be the largest of the (k + 1)² inputs that it
-    /// depends on, and f = 16, e = 12 for 3×3, f = 206, e = 40 for larger filters. The bounds are then
+    /// 2016) where it pays: 3×3 ones with stride 1 and at least 32 channels on both sides, 5×5 ones with at least 16, unless
+    /// the image is small or mostly padding; there must be 256 tiles of 2×2 results. Of a tile, let |x| be the largest of the
+    /// (k + 1)² inputs that it depends on, and f = 16, e = 12 for 3×3, f = 206, e = 40 for larger filters. The bounds are then
     /// - γₖ · (f · Σ over channels of |x| · Σ|w| + |bias|), k = C + e, for the result,
     /// - the same with the result's gradient in place of x and k = O + e for the input's gradient,
     /// - γₖ · f · Σ over tiles of |x| · Σ|dy|, k = number of tiles + e, for the weight's gradient (if C · O · (k + 1)² is at
