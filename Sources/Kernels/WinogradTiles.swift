@@ -39,14 +39,6 @@
         guard row >= 0, row < height, visible > 0 else { return fill(I.self, size, 0, target) }
         fill(I.self, first * depth, 0, target)
         fill(I.self, (columns - first - visible) * depth, 0, target + (first + visible) * depth * I.scalarSize)
-        copy(row, planes, channels, target)
-    }
-
-    /// The same without the zeros around.
-    @inlinable @inline(__always)
-    func copy(_ row: Int, _ planes: UnsafeRawPointer, _ channels: Int, _ target: UnsafeMutableRawPointer) {
-        let (first, visible) = visibleColumns
-        guard row >= 0, row < height, visible > 0 else { return }
         let (size, area) = (I.scalarSize, height * width)
         for channel in stride(from: 0, to: channels, by: I.width) {
             interleave(
@@ -88,7 +80,7 @@
 
     /// Of the rows of the image that leave this remainder by the stride.
     @inlinable
-    init(_ c: Correlation, rowTaps: Int = 3, taps: Int = 3, phase: Int = 0) {
+    init(_ c: Correlation, rowTaps: Int, taps: Int, phase: Int = 0) {
         (images, channels, stride, self.rowTaps, self.taps) = (c.images, c.inChannels, c.inStepHeight, rowTaps, taps)
         strips = stride == 1 ? max(1, I.width / channels) : 1
         tileRows = ((c.outHeight + 1) / 2 + strips - 1) / strips
@@ -162,7 +154,7 @@
         }
     }
 
-    /// Turns a row of the phase, or one of each strip side by side.
+    /// Turns a row of the phase, or one of each strip side by side; `between` takes zeros for those outside of the image.
     @inlinable @inline(__always)
     func turn(
         _ row: Int, _ planes: UnsafeRawPointer, _ between: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer
@@ -174,7 +166,7 @@
         let (first, visible) = rows.visibleColumns
         if visible <= 0 { return fill(I.self, line, 0, target) }
         var sources = InlineArray<16, UnsafeRawPointer>(repeating: planes)
-        var zeros: UnsafeMutableRawPointer?
+        var hasZeros = false
         for strip in 0..<strips {
             let row = stride * (2 * strip * tileRows + row) + top
             for channel in 0..<channels {
@@ -182,8 +174,8 @@
                 if 0..<rows.height ~= row {
                     sources[lane] = planes + (channel * area + row * rows.width + max(0, rows.left)) * size
                 } else {
-                    if zeros == nil { fill(I.self, visible, 0, between) }
-                    zeros = between
+                    if !hasZeros { fill(I.self, visible, 0, between) }
+                    hasZeros = true
                     sources[lane] = UnsafeRawPointer(between)
                 }
             }

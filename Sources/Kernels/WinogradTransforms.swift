@@ -27,15 +27,13 @@ public enum Winograd {
     @inlinable
     static func pays(_ s: ConvolutionShape, isBackward: Bool = false) -> Bool {
         let kernel = s.kernelHeight
-        guard kernel == 3 || kernel == 5, s.kernelWidth == kernel, s.strideHeight == 1, s.strideWidth == 1,
-            s.dilationHeight == 1, s.dilationWidth == 1, s.groups == 1, hasManyTiles(s)
-        else { return false }
+        guard isPlain(s), kernel == 3 || kernel == 5, s.strideHeight == 1 else { return false }
         let channels = min(s.inChannels, s.outChannels)
         if kernel == 3 { return channels >= 32 }
         let (rows, columns) = isBackward ? (s.height, s.width) : (s.outHeight, s.outWidth)
         let products =
             visibleTaps(5, s.outHeight, s.height, s.padTop) * visibleTaps(5, s.outWidth, s.width, s.padLeft)
-        return channels >= 16 && products * 10 >= 19 * 36 * ((rows + 1) / 2) * ((columns + 1) / 2)
+        return channels >= 16 && products * 10 >= 19 * 36 * tiles(rows, columns)
     }
 
     /// Along an axis, how many taps of all outputs lie in the image.
@@ -48,10 +46,8 @@ public enum Winograd {
     /// phases of columns must be whole vectors.
     @inlinable
     static func paysWithStride<I: ISA>(_: I.Type, _ s: ConvolutionShape) -> Bool {
-        s.kernelHeight == 3 && s.kernelWidth == 3 && s.strideHeight == 2 && s.strideWidth == 2 && s.dilationHeight == 1
-            && s.dilationWidth == 1 && s.groups == 1 && s.inChannels >= 32 && s.outChannels >= 32
-            && s.inChannels % I.width == 0 && hasManyTiles(s)
-            && s.outHeight * s.outWidth * 36 >= ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2) * 130
+        isPlain(s) && s.kernelHeight == 3 && s.strideHeight == 2 && min(s.inChannels, s.outChannels) >= 32
+            && s.inChannels % I.width == 0 && s.outHeight * s.outWidth * 36 >= tiles(s.outHeight, s.outWidth) * 130
     }
 
     /// Whether it pays for the gradient of the weights: 3×3 filters as above; larger ones with three input channels already.
@@ -61,15 +57,12 @@ public enum Winograd {
     @inlinable
     static func paysForWeights(_ s: ConvolutionShape) -> Bool {
         let (stride, kernel) = (s.strideHeight, s.kernelHeight)
-        guard stride <= 2, s.strideWidth == stride, s.kernelWidth == kernel, 3...5 ~= taps(s, phase: 0), s.groups == 1,
-            s.dilationHeight == 1, s.dilationWidth == 1, hasManyTiles(s)
-        else { return false }
+        guard isPlain(s), stride <= 2, 3...5 ~= taps(s, phase: 0) else { return false }
         let products = (0..<stride).reduce(0) { $0 + stride * (taps(s, phase: 0) + 1) * (rowTaps(s, phase: $1) + 1) }
         guard products * s.inChannels * s.outChannels <= 1_440_000 else { return false }
         if kernel == 3 { return pays(s) }
-        let tiles = ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2)
         return s.inChannels >= 3 && s.outChannels >= 16
-            && s.outHeight * s.outWidth * kernel * kernel * 10 >= 19 * tiles * products
+            && s.outHeight * s.outWidth * kernel * kernel * 10 >= 19 * tiles(s.outHeight, s.outWidth) * products
     }
 
     /// Taps along an axis in a phase of the input.
@@ -83,10 +76,15 @@ public enum Winograd {
     @inlinable
     static func rowTaps(_ s: ConvolutionShape, phase: Int) -> Int { taps(s, phase: taps(s, phase: 0) == 5 ? 0 : phase) }
 
+    /// What all ways ask for: a square filter with one stride, no dilation, one group, and many tiles.
     @inlinable
-    static func hasManyTiles(_ s: ConvolutionShape) -> Bool {
-        s.batch * ((s.outHeight + 1) / 2) * ((s.outWidth + 1) / 2) >= 256 && isAllowed
+    static func isPlain(_ s: ConvolutionShape) -> Bool {
+        s.kernelWidth == s.kernelHeight && s.strideWidth == s.strideHeight && s.dilationHeight == 1
+            && s.dilationWidth == 1 && s.groups == 1 && s.batch * tiles(s.outHeight, s.outWidth) >= 256 && isAllowed
     }
+
+    /// Tiles of an image with so many outputs.
+    @inlinable static func tiles(_ rows: Int, _ columns: Int) -> Int { ((rows + 1) / 2) * ((columns + 1) / 2) }
 
     /// `A y` for the two outputs of an axis, N = k + 1 points; the second times `unit`.
     @inlinable @inline(__always)
