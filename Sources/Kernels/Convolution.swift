@@ -4,7 +4,7 @@
 // constant offset, so a kernel has no edge cases. With stride s the plane is split into s×s phase planes, and again each
 // tap is one offset. Backward-data is the same kernel with the weights transposed: one correlation for each output phase,
 // over planes of the output's gradient. Dilation changes offsets only.
-// The kernels: ConvolutionFlat.swift for few output channels, ConvolutionChannels.swift for many,
+// The kernels: ConvolutionFlat.swift for few output channels or short sums, ConvolutionChannels.swift for many,
 // ConvolutionPointwise.swift for 1×1 filters, Winograd….swift for 3×3 ones with many channels on both sides and for the
 // gradient of the weights of larger ones.
 
@@ -83,18 +83,13 @@ func correlate<I: ISA>(
         return plan.run(x, w, bias, relu, y)
     }
     let outChannels = isBackward ? s.groupIn : s.groupOut
-    if 2 * outChannels > I.width * I.tileVectors / (I.hasManyRegisters ? 2 : 1) {
+    if 2 * outChannels > I.width * I.tileVectors / (I.hasManyRegisters ? 2 : 1),
+        !FlatPlan<I>.suitsShortSums(s, isBackward: isBackward)
+    {
         let plan = PlanCache.plan(s, isBackward: isBackward) {
             ChannelCorrelation<I>(isBackward ? Correlation(backward: s) : Correlation(forward: s))
         }
         return plan.run(x, w, bias, relu, y)
     }
-    let c = isBackward ? Correlation(backward: s) : Correlation(forward: s)
-    if I.hasManyRegisters {
-        flatCorrelation(I.self, InlineArray<8, Void>.self, InlineArray<3, Void>.self, c, x, w, bias, relu, y)
-    } else if I.width * I.scalarSize == 32 {
-        flatCorrelation(I.self, InlineArray<4, Void>.self, InlineArray<3, Void>.self, c, x, w, bias, relu, y)
-    } else {
-        flatCorrelation(I.self, InlineArray<4, Void>.self, InlineArray<2, Void>.self, c, x, w, bias, relu, y)
-    }
+    PlanCache.plan(s, isBackward: isBackward) { FlatPlan<I>(s, isBackward: isBackward) }.run(x, w, bias, relu, y)
 }

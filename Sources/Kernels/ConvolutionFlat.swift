@@ -9,98 +9,20 @@
 // 4×2: 8 + 2 + 2 (a product needs a register of its own). What is left of a row of tiles takes tiles of 2 and 1 vectors.
 // Blocking: 32 input channels at a time, so that a tile's weights (32·9·R scalars) stay in the first-level cache;
 // partial sums wait in a scratch row of R·positions. Weights are packed once a call as [block][channel][tap][R].
+// Where rows are about whole vectors, tiles keep to a row and write their outputs at once: ConvolutionRows.swift.
 
-/// The padded phase planes of a channel.
-@usableFromInline struct FlatLayout {
-    @usableFromInline let top, left, rowStride, phaseSize: Int
-    /// The phases of the input that taps read, as row · inStepWidth + column.
-    @usableFromInline let usedPhases: [Int]
-
-    @inlinable
-    init(_ c: Correlation) {
-        let vertical = c.verticalTaps.joined().map { floorDivide($0.position, c.inStepHeight).quotient }
-        let horizontal = c.horizontalTaps.joined().map { floorDivide($0.position, c.inStepWidth).quotient }
-        let gridHeight = (c.outHeight + c.outStepHeight - 1) / c.outStepHeight
-        let gridWidth = (c.outWidth + c.outStepWidth - 1) / c.outStepWidth
-        let contentHeight = (c.height + c.inStepHeight - 1) / c.inStepHeight
-        let contentWidth = (c.width + c.inStepWidth - 1) / c.inStepWidth
-        top = max(0, -(vertical.min() ?? 0))
-        left = max(0, -(horizontal.min() ?? 0))
-        let bottom = max(0, gridHeight + (vertical.max() ?? 0) - contentHeight)
-        let right = max(0, gridWidth + (horizontal.max() ?? 0) - contentWidth)
-        // The padding behind a row is the padding before the next one.
-        rowStride = contentWidth + max(left, right)
-        phaseSize = (top + contentHeight + bottom) * rowStride + max(left, right)
-        var phases = Set<Int>()
-        for v in c.verticalTaps.joined() {
-            for h in c.horizontalTaps.joined() {
-                phases.insert(
-                    floorDivide(v.position, c.inStepHeight).remainder * c.inStepWidth
-                        + floorDivide(h.position, c.inStepWidth).remainder)
-            }
-        }
-        usedPhases = phases.sorted()
-    }
-
-    /// Scalars of one channel's planes.
-    @inlinable var planeSize: Int { usedPhases.count * phaseSize }
-}
-
-/// Quotient rounded down, and a remainder that is not negative.
-@inlinable
-func floorDivide(_ a: Int, _ b: Int) -> (quotient: Int, remainder: Int) {
-    let remainder = ((a % b) + b) % b
-    return ((a - remainder) / b, remainder)
-}
-
-/// One output phase: its taps as offsets into a channel's planes, its grid, its packed weights.
-@usableFromInline struct FlatPhase {
-    @usableFromInline let offsets: [Int]
-    /// Element of the filter for each tap.
-    @usableFromInline let elements: [Int]
-    @usableFromInline let row, column, rows, columns: Int
-    /// Where its packed weights begin, in scalars.
-    @usableFromInline let weights: Int
-
-    @inlinable
-    init(_ c: Correlation, _ layout: FlatLayout, _ row: Int, _ column: Int, weights: Int) {
-        var (offsets, elements): ([Int], [Int]) = ([], [])
-        for v in c.verticalTaps[row] {
-            for h in c.horizontalTaps[column] {
-                let (down, rowPhase) = floorDivide(v.position, c.inStepHeight)
-                let (across, columnPhase) = floorDivide(h.position, c.inStepWidth)
-                let phase = layout.usedPhases.firstIndex(of: rowPhase * c.inStepWidth + columnPhase)!
-                offsets.append(
-                    phase * layout.phaseSize + (layout.top + down) * layout.rowStride + layout.left + across)
-                elements.append(v.index * c.kernelWidth + h.index)
-            }
-        }
-        (self.offsets, self.elements) = (offsets, elements)
-        (self.row, self.column, self.weights) = (row, column, weights)
-        (rows, columns) = (c.phaseRows(row), c.phaseColumns(column))
-    }
-}
-
-/// Channels of the input that are worked through at a time.
-@usableFromInline let flatDepth = 32
-
-/// Runs a correlation over all images: plans, packs, then one chunk an image and group (or, when there are few, a chunk
-/// a block of output channels).
+/// Runs a correlation over all images: packs, then one chunk an image and group (or, when there are few, a chunk a piece of
+/// one).
 @inlinable @inline(never)
 func flatCorrelation<I: ISA, let R: Int, let V: Int>(
-    _: I.Type, _ rowsType: InlineArray<R, Void>.Type, _ vectorsType: InlineArray<V, Void>.Type, _ c: Correlation,
+    _: I.Type, _ rowsType: InlineArray<R, Void>.Type, _ vectorsType: InlineArray<V, Void>.Type, _ plan: FlatPlan<I>,
     _ x: UnsafeRawPointer, _ w: UnsafeRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool, _ y: UnsafeMutableRawPointer
 ) {
     let size = I.scalarSize
-    let blocks = (c.outChannels + R - 1) / R
-    let layout = FlatLayout(c)
-    var phases: [FlatPhase] = []
-    var weightCount = 0
-    for (row, column) in c.phases {
-        let phase = FlatPhase(c, layout, row, column, weights: weightCount)
-        weightCount += blocks * c.inChannels * phase.offsets.count * R
-        phases.append(phase)
-    }
+    let (c, layout, phases) = (plan.c, plan.layout, plan.phases)
+    let (blocks, weightCount) = (plan.blocks, plan.weightCount)
+    // The kernels read the tables through pointers.
+    defer { withExtendedLifetime(plan) {} }
     let positions = c.phaseRows(0) * layout.rowStride + V * I.width
     let planes = c.inChannels * layout.planeSize + V * I.width  // a tile may read past its last position
     let units = c.images * c.groups
@@ -133,27 +55,43 @@ func flatCorrelation<I: ISA, let R: Int, let V: Int>(
                     target + channel * layout.planeSize * size)
             }
         }
-        func computeUnit(_ unit: Int, _ blockRange: Range<Int>, _ planes: UnsafeRawPointer, _ worker: Int) {
+        func computeUnit(_ unit: Int, _ pieces: Range<Int>, _ planes: UnsafeRawPointer, _ worker: Int) {
             let group = unit % c.groups
             let area = c.outHeight * c.outWidth
             let output = y + unit * c.outChannels * area * size
-            let sums = rowMemory + worker * R * positions * size
             for phase in phases {
-                let count = c.inChannels * phase.offsets.count * R
-                for block in blockRange {
-                    flatBlock(
-                        I.self, rowsType, vectorsType, c, layout, phase, planes,
-                        packed + (group * weightCount + phase.weights + block * count) * size, sums, positions,
-                        output + block * R * area * size, min(R, c.outChannels - block * R),
-                        bias.map { $0 + (group * c.outChannels + block * R) * size }, relu)
+                let count = c.inChannels * phase.offsets.count
+                for piece in pieces {
+                    for block in plan.keepsToRows ? 0..<blocks : piece..<piece + 1 {
+                        let weights = packed + (group * weightCount + phase.weights + block * count * R) * size
+                        let shift = bias.map { $0 + (group * c.outChannels + block * R) * size }
+                        let used = min(R, c.outChannels - block * R)
+                        let target = output + block * R * area * size
+                        if plan.keepsToRows {
+                            let row = piece * plan.rowsAtOnce
+                            FlatRows(
+                                terms: phase.terms.address(0), termCount: count,
+                                x: planes + row * layout.rowStride * size, rowStride: layout.rowStride, w: weights,
+                                bias: shift, relu: relu, y: target + row * c.outWidth * size,
+                                rows: min(plan.rowsAtOnce, c.outHeight - row), columns: c.outWidth, area: area,
+                                used: used
+                            ).compute(I.self, rowsType, vectors: plan.rowVectors)
+                        } else {
+                            flatBlock(
+                                I.self, rowsType, vectorsType, c, layout, phase, planes, weights,
+                                rowMemory + worker * R * positions * size, positions, target, used, shift, relu)
+                        }
+                    }
                 }
             }
         }
+        // A piece: some rows, which stay in the first-level cache while all blocks pass by, or one block.
+        let pieces = plan.keepsToRows ? (c.outHeight + plan.rowsAtOnce - 1) / plan.rowsAtOnce : blocks
         if perImage {
             Parallel.forEach(chunks: units, work: work, workers: threads) { worker, unit in
                 let target = planeMemory + worker * planes * size
                 fillUnit(unit, 0..<c.inChannels, target)
-                computeUnit(unit, 0..<blocks, target, worker)
+                computeUnit(unit, 0..<pieces, target, worker)
             }
         } else {
             Parallel.forEach(chunks: units * c.inChannels, work: units * planes) { _, chunk in
@@ -161,10 +99,9 @@ func flatCorrelation<I: ISA, let R: Int, let V: Int>(
                 let channel = chunk % c.inChannels
                 fillUnit(unit, channel..<channel + 1, planeMemory + unit * planes * size)
             }
-            Parallel.forEach(chunks: units * blocks, work: work, workers: threads) { worker, chunk in
-                let unit = chunk / blocks
-                let block = chunk % blocks
-                computeUnit(unit, block..<block + 1, planeMemory + unit * planes * size, worker)
+            Parallel.forEach(chunks: units * pieces, work: work, workers: threads) { worker, chunk in
+                let (unit, piece) = (chunk / pieces, chunk % pieces)
+                computeUnit(unit, piece..<piece + 1, planeMemory + unit * planes * size, worker)
             }
         }
     }

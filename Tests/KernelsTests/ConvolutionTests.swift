@@ -149,6 +149,10 @@ import Testing
             // First layers, and second ones, of small networks.
             shape(3, 1, 20, 28, 16, 5, 5, pad: (2, 2, 2, 2)), shape(9, 3, 11, 13, 6, 5, 5),
             shape(9, 16, 7, 6, 32, 5, 5, pad: (2, 2, 2, 2)), shape(2, 6, 14, 14, 16, 5, 5),
+            // Short sums with rows of about whole vectors, also in several strips, and with a stride.
+            shape(2, 1, 5, 28, 19, 3, 3, pad: same), shape(1, 3, 23, 130, 9, 3, 3), shape(9, 5, 6, 24, 3, 3, 5),
+            shape(9, 3, 9, 31, 17, 3, 3, stride: (2, 2), pad: same),
+            shape(2, 4, 9, 29, 22, 3, 2, pad: (0, 2, 1, 0), dilation: (2, 1), groups: 2),
             // Channels around the widths of vectors and blocks.
             shape(2, 17, 7, 5, 23, 3, 3, pad: same), shape(2, 33, 5, 6, 67, 3, 3, pad: same),
             shape(13, 37, 3, 4, 40, 3, 3, pad: same), shape(1, 130, 4, 4, 9, 3, 3, pad: same),

@@ -95,6 +95,8 @@ import Testing
         ConvolutionTests.shape(1, 1, 1, 1, 1, 1, 1),
         ConvolutionTests.shape(2, 1, 9, 11, 5, 5, 5, pad: (2, 2, 2, 2)),
         ConvolutionTests.shape(1, 3, 7, 13, 17, 3, 3, pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(1, 3, 9, 31, 17, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)),
+        ConvolutionTests.shape(1, 1, 5, 28, 19, 3, 3, pad: (1, 1, 1, 1)),
         ConvolutionTests.shape(1, 33, 5, 7, 35, 3, 3),
         ConvolutionTests.shape(1, 19, 13, 11, 67, 1, 1),
         ConvolutionTests.shape(2, 5, 11, 9, 7, 3, 2, stride: (2, 3), pad: (1, 0, 1, 0)),
