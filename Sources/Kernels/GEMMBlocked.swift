@@ -2,8 +2,8 @@
 //
 // C is cut into blocks of at most `blockRows` × `blockColumns`, and each block is one piece of work with all of
 // k inside, so no two threads add to one sum. k is cut into steps of about `blockDepth`: a panel of B of this
-// length (16 KB at two AVX2 vectors) stays in the first-level cache while all panels of A, a block of
-// `blockRows` × `blockDepth` (150 KB of Float) from the second level, pass by.
+// length (18 KB at two AVX2 vectors) stays in the first-level cache while all panels of A, a block of
+// `blockRows` × `blockDepth` (166 KB of Float) from the second level, pass by.
 //
 // An operand that several blocks share is packed whole before; one that a single block uses is packed by the
 // block, piece by piece into a small scratch memory that never leaves the cache.
@@ -11,7 +11,7 @@
 extension GEMM {
     /// Longest step of k.
     @inlinable @inline(__always)
-    static var blockDepth: Int { 256 }
+    static var blockDepth: Int { 288 }
     /// Most rows of a block.
     @inlinable @inline(__always)
     static var blockRows: Int { 144 }
@@ -33,7 +33,9 @@ extension GEMM {
         /// Whether A, B are packed whole before the loop over the blocks.
         @usableFromInline let packsA: Bool
         @usableFromInline let packsB: Bool
-        /// Whether tiles read B where it lies: its rows are contiguous, and too little is done with it to move it.
+        /// Whether tiles read A or B where it lies: its rows are contiguous, and too little is done with it to move it.
+        /// (Rows of A that are a multiple of 1 KiB apart would crowd few sets of the caches.)
+        @usableFromInline let readsA: Bool
         @usableFromInline let readsB: Bool
 
         @inlinable
@@ -55,7 +57,8 @@ extension GEMM {
             columns = ceilDivide(ceilDivide(g.n, columnBlocks), tileColumns) &* tileColumns
             self.rowBlocks = ceilDivide(g.m, rows)
             self.columnBlocks = ceilDivide(g.n, columns)
-            packsA = self.columnBlocks > 1 || (g.batch > 1 && g.aBatch == 0)
+            readsA = g.aColumn == 1 && g.n <= 8 &* tileColumns && g.aRow &* I.scalarSize % 1024 != 0
+            packsA = !readsA && (self.columnBlocks > 1 || (g.batch > 1 && g.aBatch == 0))
             readsB = g.bColumn == 1 && (g.m <= 2 &* tileRows || g.k <= 16)
             packsB = !readsB && (self.rowBlocks > 1 || (g.batch > 1 && g.bBatch == 0))
         }
@@ -91,7 +94,7 @@ extension GEMM {
         let total = work(g.batch &* g.m &* g.n &* g.k)
         let itemsPerChunk = max(1, min(items / 16, 20_000 / max(1, total / items)))
         let workers = min(Parallel.threads, ceilDivide(items, itemsPerChunk))
-        let bytesBlockA = plan.packsA ? 0 : aligned(plan.rows &* plan.depth &* size)
+        let bytesBlockA = plan.packsA || plan.readsA ? 0 : aligned(plan.rows &* plan.depth &* size)
         let bytesBlockB = plan.packsB ? 0 : aligned(min(groupColumns, plan.columns) &* plan.depth &* size)
         let bytesTile = aligned(tileRows &* tileColumns &* size)
         let bytesWorker = bytesBlockA &+ bytesBlockB &+ bytesTile
@@ -163,7 +166,7 @@ extension GEMM {
         var start = 0
         while start < g.k {
             let depth = min(plan.depth, g.k &- start)
-            if packedA == nil {
+            if packedA == nil, !plan.readsA {
                 packA(
                     rows: rows.count, k: depth, a + (rows.lowerBound &* g.aRow &+ start &* g.aColumn) &* size,
                     aRow: g.aRow, aColumn: g.aColumn, into: ownA, panelLength: depth)
@@ -192,11 +195,11 @@ extension GEMM {
                 var row = rows.lowerBound
                 while row < rows.upperBound {
                     let height = tileHeight(rows.upperBound &- row)
-                    let panelA =
-                        packedA.map { $0 + (row &* g.k &+ start &* height) &* size }
-                        ?? UnsafeRawPointer(ownA + (row &- rows.lowerBound) &* depth &* size)
+                    var panelA = UnsafeRawPointer(ownA + (row &- rows.lowerBound) &* depth &* size)
+                    if let packedA { panelA = packedA + (row &* g.k &+ start &* height) &* size }
+                    if plan.readsA { panelA = a + (row &* g.aRow &+ start) &* size }
                     var t = TileArguments(
-                        k: depth, a: panelA, b: panelB, bStride: strideB,
+                        k: depth, a: panelA, aRow: plan.readsA ? g.aRow : nil, b: panelB, bStride: strideB,
                         c: c + (row &* g.cRow &+ column) &* size, cRow: g.cRow,
                         accumulate: g.accumulate || start > 0,
                         bias: start > 0 ? nil : g.columnBias.map { $0 + column &* size })

@@ -1,12 +1,13 @@
 // Products of a small result with long sums (the gradient of a layer's weights over a large batch, a wide layer with few
-// outputs): k is cut, not C. Each part, of 256 steps where that makes 16 to 32 of them, sums into a result of its own and
-// packs what it reads in its own caches; with C cut instead, every piece reads its rows of A and columns of B in their
-// whole length, several times over from the third level. The parts are added up in order.
+// outputs): k is cut, not C. Each of 8 to 32 parts sums into a result of its own and packs what it reads in its own
+// caches; with C cut instead, every piece reads its rows of A and columns of B in their whole length, several times over
+// from the third level. The parts are added up in order. They are few, as their sums are written and read once more, and
+// a multiple of 8, which threads share evenly.
 
 extension GEMM {
     /// Parts that k is cut into.
     @inlinable @inline(__always)
-    static func deepParts(_ k: Int) -> Int { min(32, max(16, ceilDivide(k, blockDepth))) }
+    static func deepParts(_ k: Int) -> Int { min(32, max(8, k / 4096 &* 8)) }
 
     /// Whether the form by parts of k serves `g`.
     @inlinable @inline(__always)

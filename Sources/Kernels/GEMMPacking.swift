@@ -116,6 +116,19 @@ extension GEMM {
         }
         if width < tileColumns { panel.initializeMemory(as: UInt8.self, repeating: 0, count: k &* tileColumns &* size) }
         var p = 0
+        if bRow == 1, width == tileColumns {
+            while p &+ I.width <= k {
+                for v in 0..<2 {
+                    let from = b + (v &* I.width &* bColumn &+ p) &* size
+                    let to = panel + (p &* tileColumns &+ v &* I.width) &* size
+                    var square = InlineArray<16, I.V>(repeating: .zero)
+                    for i in 0..<I.width { square[i] = I.load(from, i &* bColumn) }
+                    I.transpose(&square)
+                    for i in 0..<I.width { I.store(square[i], to, i &* tileColumns) }
+                }
+                p &+= I.width
+            }
+        }
         if bRow == 1 {
             while p &+ 4 <= k {
                 let from = b + p &* size

@@ -41,8 +41,9 @@ extension GEMM {
     struct TileArguments {
         /// Length of the sums.
         @usableFromInline var k: Int
-        /// A panel: for each of the k steps, one scalar per row.
+        /// A panel: for each of the k steps, one scalar per row. Or, with `aRow`, rows of A that many scalars apart.
         @usableFromInline var a: UnsafeRawPointer
+        @usableFromInline var aRow: Int?
         /// Rows of B, `bStride` scalars apart.
         @usableFromInline var b: UnsafeRawPointer
         @usableFromInline var bStride: Int
@@ -55,10 +56,11 @@ extension GEMM {
 
         @inlinable @inline(__always)
         init(
-            k: Int, a: UnsafeRawPointer, b: UnsafeRawPointer, bStride: Int, c: UnsafeMutableRawPointer, cRow: Int,
-            accumulate: Bool, bias: UnsafeRawPointer?
+            k: Int, a: UnsafeRawPointer, aRow: Int?, b: UnsafeRawPointer, bStride: Int, c: UnsafeMutableRawPointer,
+            cRow: Int, accumulate: Bool, bias: UnsafeRawPointer?
         ) {
-            (self.k, self.a, self.b, self.bStride, self.c, self.cRow) = (k, a, b, bStride, c, cRow)
+            (self.k, self.a, self.aRow, self.b, self.bStride) = (k, a, aRow, b, bStride)
+            (self.c, self.cRow) = (c, cRow)
             (self.accumulate, self.bias) = (accumulate, bias)
         }
     }
@@ -96,6 +98,18 @@ extension GEMM {
     static func tile<let R: Int, let V: Int>(
         _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type, _ t: TileArguments
     ) {
+        if let aRow = t.aRow {
+            tile(InlineArray<R, Void>.self, InlineArray<V, Void>.self, t, aRow: aRow, aStep: 1)
+        } else {
+            tile(InlineArray<R, Void>.self, InlineArray<V, Void>.self, t, aRow: 1, aStep: R)
+        }
+    }
+
+    /// The same with a row of A `aRow` scalars and a step of k `aStep` scalars behind the one before.
+    @inlinable @inline(__always)
+    static func tile<let R: Int, let V: Int>(
+        _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type, _ t: TileArguments, aRow: Int, aStep: Int
+    ) {
         let size = I.scalarSize
         var sums = InlineArray<R, InlineArray<V, I.V>>(repeating: .init(repeating: .zero))
         var a = t.a
@@ -106,10 +120,10 @@ extension GEMM {
             var columns = InlineArray<V, I.V>(repeating: .zero)
             for v in 0..<V { columns[v] = I.load(b, v &* I.width) }
             for r in 0..<R {
-                let value = I.broadcast(a, r)
+                let value = I.broadcast(a, r &* aRow)
                 for v in 0..<V { I.fma(&sums[r][v], value, columns[v]) }
             }
-            a += R &* size
+            a += aStep &* size
             b += bStep
             left &-= 1
         }

@@ -140,6 +140,7 @@ import Testing
         // In parts of k, with a few steps left over, or none.
         check(Case(m: 41, n: 43, k: 2053, transposesB: true, accumulate: true, bias: true, slack: 3))
         check(Case(m: 17, n: 9, k: 2048, bias: true))
+        check(Case(m: 23, n: 35, k: 5003, transposesB: true, bias: true))
         check(Case(m: 9, n: 50, k: 2063, transposesA: true, accumulate: true, slack: 1))
     }
 
