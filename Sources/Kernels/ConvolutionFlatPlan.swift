@@ -124,11 +124,13 @@ func floorDivide(_ a: Int, _ b: Int) -> (quotient: Int, remainder: Int) {
         return channels <= flatDepth && columns >= I.width && vectors(columns) * I.width * 7 <= columns * 8
     }
 
-    /// Whether it is faster than the kernel for many output channels however many there are: where sums are short.
+    /// Whether it is faster than the kernel for many output channels however many there are: sums of at most 80 terms, fewer
+    /// if parts of the rows are computed twice.
     @inlinable
     static func suitsShortSums(_ s: ConvolutionShape, isBackward: Bool) -> Bool {
-        (isBackward ? s.groupOut : s.groupIn) * s.kernelHeight * s.kernelWidth <= 64
-            && keepsToRows(s, isBackward: isBackward)
+        let terms = (isBackward ? s.groupOut : s.groupIn) * s.kernelHeight * s.kernelWidth
+        let columns = isBackward ? s.width : s.outWidth
+        return keepsToRows(s, isBackward: isBackward) && terms * vectors(columns) * I.width <= 80 * columns
     }
 
     /// Runs the correlation with the tile that suits the registers.
