@@ -46,32 +46,6 @@ func interleave<I: ISA>(
     }
 }
 
-/// The same for rows anywhere, one for each lane and at most a vector of them, and pixels without gaps. Writes a vector from
-/// the last pixel on.
-@inlinable @inline(__always)
-func interleave<I: ISA>(
-    _: I.Type, _ count: Int, _ lanes: Int, _ rows: InlineArray<16, UnsafeRawPointer>, _ target: UnsafeMutableRawPointer
-) {
-    if count < I.width {
-        let to = target.assumingMemoryBound(to: I.Scalar.self)
-        for lane in 0..<lanes {
-            let from = rows[lane].assumingMemoryBound(to: I.Scalar.self)
-            for i in 0..<count { to[i &* lanes &+ lane] = from[i] }
-        }
-        return
-    }
-    var first = 0
-    while first < count {
-        let start = min(first, count &- I.width)
-        var square = InlineArray<16, I.V>(repeating: .zero)
-        for lane in 0..<I.width { square[lane] = I.load(rows[lane], start) }
-        I.transpose(&square)
-        // Lanes beyond a pixel's are those of the next, which come after.
-        for i in 0..<I.width { I.store(square[i], target, (start &+ i) &* lanes) }
-        first &+= I.width
-    }
-}
-
 /// The way back: [pixel][lane] to channel planes; of the lanes, the first `channels` are taken.
 @inlinable @inline(__always)
 func separate<I: ISA>(

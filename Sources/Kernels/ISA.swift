@@ -35,6 +35,8 @@ public protocol ISA: SendableMetatype {
     static func tanh(_ a: V) -> V
     /// Transposes the square of the first `width` vectors, in registers.
     static func transpose(_ rows: inout InlineArray<16, V>)
+    /// Of the scalars of a and then b, leaves those at even places in a and the others in b.
+    static func split(_ a: inout V, _ b: inout V)
 }
 
 extension ISA {

@@ -1,4 +1,4 @@
-// Squares of vectors transposed in registers, for each type of vector.
+// Squares of vectors transposed in registers, and pairs of them split into even and odd places, for each type of vector.
 //
 // Two steps within each 128 bits (scalars, then pairs of them, interleaved), then blocks of 128 bits change places. Written
 // lane by lane on concrete types, each call of a step becomes one shuffle instruction. Neighbouring steps look at the
@@ -174,6 +174,13 @@ extension ISA where V == SIMD4<Float> {
         pairs(&rows, 2) { V.interleavePairs(&$0, &$1) }
         order(&rows)
     }
+
+    @inlinable @inline(__always)
+    public static func split(_ a: inout V, _ b: inout V) {
+        let (x, y) = (a, b)
+        a = V(x[0], x[2], y[0], y[2])
+        b = V(x[1], x[3], y[1], y[3])
+    }
 }
 
 extension ISA where V == SIMD8<Float> {
@@ -183,6 +190,14 @@ extension ISA where V == SIMD8<Float> {
         pairs(&rows, 1) { V.interleaveScalars(&$0, &$1) }
         pairs(&rows, 2) { V.interleavePairs(&$0, &$1) }
         order(&rows)
+    }
+
+    @inlinable @inline(__always)
+    public static func split(_ a: inout V, _ b: inout V) {
+        V.exchangeHalves(&a, &b)
+        let (x, y) = (a, b)
+        a = V(x[0], x[2], y[0], y[2], x[4], x[6], y[4], y[6])
+        b = V(x[1], x[3], y[1], y[3], x[5], x[7], y[5], y[7])
     }
 }
 
@@ -195,12 +210,24 @@ extension ISA where V == SIMD16<Float> {
         pairs(&rows, 2) { V.interleavePairs(&$0, &$1) }
         order(&rows)
     }
+
+    @inlinable @inline(__always)
+    public static func split(_ a: inout V, _ b: inout V) {
+        let (x, y) = (a, b)
+        a = V(x[0], x[2], x[4], x[6], x[8], x[10], x[12], x[14], y[0], y[2], y[4], y[6], y[8], y[10], y[12], y[14])
+        b = V(x[1], x[3], x[5], x[7], x[9], x[11], x[13], x[15], y[1], y[3], y[5], y[7], y[9], y[11], y[13], y[15])
+    }
 }
 
 extension ISA where V == SIMD2<Double> {
     @inlinable @inline(__always)
     public static func transpose(_ rows: inout InlineArray<16, V>) {
         pairs(&rows, 1) { V.interleaveScalars(&$0, &$1) }
+    }
+
+    @inlinable @inline(__always)
+    public static func split(_ a: inout V, _ b: inout V) {
+        V.interleaveScalars(&a, &b)
     }
 }
 
@@ -210,6 +237,12 @@ extension ISA where V == SIMD4<Double> {
         pairs(&rows, 1) { V.interleaveScalars(&$0, &$1) }
         pairs(&rows, 2) { V.exchangeHalves(&$0, &$1) }
     }
+
+    @inlinable @inline(__always)
+    public static func split(_ a: inout V, _ b: inout V) {
+        V.exchangeHalves(&a, &b)
+        V.interleaveScalars(&a, &b)
+    }
 }
 
 extension ISA where V == SIMD8<Double> {
@@ -218,5 +251,12 @@ extension ISA where V == SIMD8<Double> {
         pairs(&rows, 1) { V.interleaveScalars(&$0, &$1) }
         pairs(&rows, 2) { V.exchangeQuarters(&$0, &$1) }
         pairs(&rows, 4) { V.exchangeHalves(&$0, &$1) }
+    }
+
+    @inlinable @inline(__always)
+    public static func split(_ a: inout V, _ b: inout V) {
+        let (x, y) = (a, b)
+        a = V(x[0], x[2], x[4], x[6], y[0], y[2], y[4], y[6])
+        b = V(x[1], x[3], x[5], x[7], y[1], y[3], y[5], y[7])
     }
 }

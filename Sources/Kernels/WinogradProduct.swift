@@ -26,14 +26,15 @@
         compute(I.self, vectors: vectors, other: 0, InlineArray<0, Void>.self)
     }
 
-    /// The same with b[step] + point · c[step] in the place of b[step]; c lies `other` scalars behind b.
+    /// The same with b[step] + p · c[step] in the place of b[step], p the point with this index in `Winograd.points`; c lies
+    /// `other` scalars behind b.
     @inlinable @inline(__always)
     func compute<I: ISA>(_: I.Type, vectors: Int, other: Int, point: Int) {
         switch point {
         case 1: compute(I.self, vectors: vectors, other: other, InlineArray<1, Void>.self)
-        case -1: compute(I.self, vectors: vectors, other: other, InlineArray<2, Void>.self)
-        case 2: compute(I.self, vectors: vectors, other: other, InlineArray<3, Void>.self)
-        case -2: compute(I.self, vectors: vectors, other: other, InlineArray<4, Void>.self)
+        case 2: compute(I.self, vectors: vectors, other: other, InlineArray<2, Void>.self)
+        case 3: compute(I.self, vectors: vectors, other: other, InlineArray<3, Void>.self)
+        case 4: compute(I.self, vectors: vectors, other: other, InlineArray<4, Void>.self)
         default: compute(I.self, vectors: vectors, other: other, InlineArray<0, Void>.self)
         }
     }

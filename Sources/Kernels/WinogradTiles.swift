@@ -3,15 +3,14 @@
 // The rows of a unit of tiles are turned to [row][column][channel] with zeros around them, so that all transforms run along
 // channels; transformed tiles lie as [place][tile][channel], (k + 1)² places. Planes of places, and rows of tiles, are an
 // odd number of cache lines apart, or they would crowd few sets of the caches.
-// Where a column has few numbers, they lie without gaps, and a vector goes on into the next column:
-// - With stride 2 the four phases of the input are as many channels: even and odd rows of the image are tiles of their own,
-//   and two columns of a turned row are one of the convolution with stride 1: [phase][channel].
-// - Fewer channels than half of a vector: several strips, each some rows of tiles of the same image, side by side:
-//   [strip][channel].
+// With stride 2 the four phases of the input are as many channels: even and odd rows of the image are tiles of their own,
+// and two columns of a turned row are one of the convolution with stride 1: [phase][channel]. There numbers lie without
+// gaps, and a vector goes on into the next column.
+// Where channels are few, stride 1: see WinogradPlanes.swift.
 // 3×3: a tile is transformed in registers. Larger filters have too many places for that: first along columns, a row of
 // tiles at once, where neighbouring tiles share most of the work, then along rows.
 
-/// Tiles of a unit, at most (or a row of them), and where a column has at most 16 numbers.
+/// Tiles of a unit, at most (or a row of them), and where a tile has few numbers at a place.
 @usableFromInline let winogradTiles = 84
 @usableFromInline let smallWinogradTiles = 200
 
@@ -65,43 +64,46 @@
     @usableFromInline let rowTaps, taps, stride: Int
     /// The row of the image where the first tile begins.
     @usableFromInline let top: Int
-    /// Rows of tiles of an image that lie side by side in lanes, and how many there are of each.
-    @usableFromInline let strips, tileRows: Int
-    /// Tiles in a row.
-    @usableFromInline let tileColumns: Int
+    /// Rows of tiles of an image, and tiles in a row.
+    @usableFromInline let tileRows, tileColumns: Int
     /// What a unit takes: so many images, so many rows of tiles, `pieces` of them an image. And how many units there are.
     @usableFromInline let imagesAtOnce, rowsAtOnce, pieces, units: Int
-    /// Numbers at a place of a tile, all strips together, and scalars from one tile to the next.
+    /// Numbers at a place of a tile, and scalars from one tile to the next.
     @usableFromInline let used, depth: Int
     /// Scalars of a turned row.
     @usableFromInline let line: Int
     /// Tiles that a unit has room for, a multiple of three; scalars from place to place.
     @usableFromInline let room, plane: Int
+    /// Where channels are few: tiles lie as [place][channel][tile].
+    @usableFromInline let planes: WinogradPlanes<I>?
 
     /// Of the rows of the image that leave this remainder by the stride.
     @inlinable
     init(_ c: Correlation, rowTaps: Int, taps: Int, phase: Int = 0) {
         (images, channels, stride, self.rowTaps, self.taps) = (c.images, c.inChannels, c.inStepHeight, rowTaps, taps)
-        strips = stride == 1 ? max(1, I.width / channels) : 1
-        tileRows = ((c.outHeight + 1) / 2 + strips - 1) / strips
-        tileColumns = (c.outWidth + 1) / 2
+        (tileRows, tileColumns) = ((c.outHeight + 1) / 2, (c.outWidth + 1) / 2)
         top = c.verticalTaps[0].lazy.map(\.position).min()! + phase
-        let isDense = stride > 1 || strips > 1
+        let (isDense, isPlanar) = (stride > 1, stride == 1 && channels <= max(4, I.width / 2))
         rows = PlaneRows(
-            depth: isDense ? strips * channels : oddLines(I.self, channels), height: c.height, width: c.width,
+            depth: isDense ? channels : oddLines(I.self, channels), height: c.height, width: c.width,
             left: c.horizontalTaps[0].lazy.map(\.position).min()!, columns: stride * (2 * tileColumns + taps - 1))
         depth = stride * rows.depth
         used = isDense ? depth : channels
         // Vectors may begin at the last number of a row.
         line = isDense ? (rows.size + 2 * I.width - 1) / I.width * I.width : rows.size
-        let atOnce = isDense && rows.depth <= 16 ? smallWinogradTiles : winogradTiles
-        imagesAtOnce = max(1, min(atOnce / (strips * tileRows * tileColumns), c.images / 4))
-        let height = max(1, min(tileRows, atOnce / (strips * tileColumns)))
+        let atOnce = isPlanar || isDense && rows.depth <= 16 ? smallWinogradTiles : winogradTiles
+        imagesAtOnce = max(1, min(atOnce / (tileRows * tileColumns), c.images / 4))
+        let height = max(1, min(tileRows, atOnce / tileColumns))
         pieces = (tileRows + height - 1) / height
         rowsAtOnce = (tileRows + pieces - 1) / pieces
         units = (c.images + imagesAtOnce - 1) / imagesAtOnce * pieces
-        room = (imagesAtOnce * rowsAtOnce * strips * tileColumns + 2) / 3 * 3
-        plane = oddLines(I.self, room / strips * depth + (isDense ? depth + I.width : 0))
+        room = (imagesAtOnce * rowsAtOnce * tileColumns + 2) / 3 * 3
+        planes =
+            isPlanar
+            ? WinogradPlanes(
+                rows, channels: channels, top: top, taps: taps, tileColumns: tileColumns, tileRows: rowsAtOnce,
+                tiles: room) : nil
+        plane = planes?.plane ?? oddLines(I.self, room * depth + (isDense ? depth + I.width : 0))
     }
 
     /// A unit: its images, its rows of tiles.
@@ -115,10 +117,15 @@
     @inlinable var places: Int { (rowTaps + 1) * (taps + 1) }
     /// Turned rows under so many rows of tiles.
     @inlinable func rowsUnder(_ count: Int) -> Int { 2 * count + rowTaps - 1 }
+    /// Scalars of transformed tiles from channel to channel, and from tile to tile.
+    @inlinable var channelStride: Int { planes?.room ?? 1 }
+    @inlinable var tileStride: Int { planes == nil ? depth : 1 }
     /// Bytes that `transform` takes for the turned rows of an image, and for a row of tiles transformed along columns.
-    @inlinable var rowBytes: Int { (rowsUnder(rowsAtOnce) + rowTaps + 1) * line * I.scalarSize }
+    @inlinable var rowBytes: Int {
+        planes?.rowBytes(taps + 1) ?? (rowsUnder(rowsAtOnce) + rowTaps + 1) * line * I.scalarSize
+    }
     /// Bytes of a unit's transformed tiles; what works on six channels at a time reads a little beyond the last.
-    @inlinable var tileBytes: Int { (places * plane + 64) * I.scalarSize }
+    @inlinable var tileBytes: Int { (places * plane + (planes.map { 3 * $0.room } ?? 64)) * I.scalarSize }
 
     /// Transforms a unit's tiles. If the unit before was transformed in the same memory, rows that both stand on are taken
     /// from there.
@@ -129,6 +136,17 @@
     ) {
         let size = I.scalarSize
         let (images, tileRows) = self.unit(unit)
+        if let planes {
+            @inline(__always) func transform<let N: Int>(_ points: InlineArray<N, Void>.Type) {
+                planes.transform(images, tileRows, continues: continues, x, turned, tiles, points)
+            }
+            switch taps {
+            case 3: transform(InlineArray<4, Void>.self)
+            case 4: transform(InlineArray<5, Void>.self)
+            default: transform(InlineArray<6, Void>.self)
+            }
+            return
+        }
         let between = turned + rowsUnder(rowsAtOnce) * line * size
         var (target, known) = (tiles, 0)
         if continues, tileRows.lowerBound > 0 {
@@ -138,7 +156,7 @@
         for image in images {
             let planes = x + image * channels * rows.height * rows.width * size
             for row in known..<rowsUnder(tileRows.count) {
-                turn(2 * tileRows.lowerBound + row, planes, between, turned + row * line * size)
+                rows.turn(stride * (2 * tileRows.lowerBound + row) + top, planes, channels, turned + row * line * size)
             }
             for row in 0..<tileRows.count {
                 let from = turned + 2 * row * line * size
@@ -152,38 +170,6 @@
                 target += tileColumns * depth * size
             }
         }
-    }
-
-    /// Turns a row of the phase, or one of each strip side by side; `between` takes zeros for those outside of the image.
-    @inlinable @inline(__always)
-    func turn(
-        _ row: Int, _ planes: UnsafeRawPointer, _ between: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer
-    ) {
-        if used == channels || rows.depth > I.width {
-            return rows.turn(stride * row + top, planes, channels, target)
-        }
-        let (size, area) = (I.scalarSize, rows.height * rows.width)
-        let (first, visible) = rows.visibleColumns
-        if visible <= 0 { return fill(I.self, line, 0, target) }
-        var sources = InlineArray<16, UnsafeRawPointer>(repeating: planes)
-        var hasZeros = false
-        for strip in 0..<strips {
-            let row = stride * (2 * strip * tileRows + row) + top
-            for channel in 0..<channels {
-                let lane = strip * channels + channel
-                if 0..<rows.height ~= row {
-                    sources[lane] = planes + (channel * area + row * rows.width + max(0, rows.left)) * size
-                } else {
-                    if !hasZeros { fill(I.self, visible, 0, between) }
-                    hasZeros = true
-                    sources[lane] = UnsafeRawPointer(between)
-                }
-            }
-        }
-        let end = (first + visible) * rows.depth
-        fill(I.self, first * rows.depth, 0, target)
-        interleave(I.self, visible, rows.depth, sources, target + first * rows.depth * size)
-        fill(I.self, line - end, 0, target + end * size)
     }
 
     /// `Bᵀ d B` for a row of tiles, 3×3.

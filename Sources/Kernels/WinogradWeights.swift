@@ -128,21 +128,18 @@
             var to = target + (block.first - first) * tiles.room * size
             for image in images {
                 let planes = dy + (image * s.outChannels + block.first) * area * size
-                for strip in 0..<tiles.strips {
-                    let line = 2 * (strip * tiles.tileRows + rows.lowerBound)
-                    turn(line, 2 * rows.count, planes, channels, width, turned)
-                    for row in 0..<rows.count {
-                        let from = turned + 2 * row * s.outWidth * width * size
-                        let tile = to + (row * tiles.strips * tiles.tileColumns + strip) * width * size
-                        let bias = biasSums + block.first * size
-                        switch tiles.taps {
-                        case 3: transformRow(from, width, tile, bias, InlineArray<4, Void>.self)
-                        case 4: transformRow(from, width, tile, bias, InlineArray<5, Void>.self)
-                        default: transformRow(from, width, tile, bias, InlineArray<6, Void>.self)
-                        }
+                turn(2 * rows.lowerBound, 2 * rows.count, planes, channels, width, turned)
+                for row in 0..<rows.count {
+                    let from = turned + 2 * row * s.outWidth * width * size
+                    let tile = to + row * tiles.tileColumns * width * size
+                    let bias = biasSums + block.first * size
+                    switch tiles.taps {
+                    case 3: transformRow(from, width, tile, bias, InlineArray<4, Void>.self)
+                    case 4: transformRow(from, width, tile, bias, InlineArray<5, Void>.self)
+                    default: transformRow(from, width, tile, bias, InlineArray<6, Void>.self)
                     }
                 }
-                to += rows.count * tiles.strips * tiles.tileColumns * width * size
+                to += rows.count * tiles.tileColumns * width * size
             }
         }
     }
@@ -171,7 +168,6 @@
         _: InlineArray<N, Void>.Type
     ) {
         let (line, place) = (s.outWidth &* width, gradientPlane)
-        let step = phases[0].strips &* width
         let unit = I.Scalar(Winograd.unit(N))
         for tile in 0..<phases[0].tileColumns {
             for lane in stride(from: 0, to: width, by: I.width) {
@@ -184,7 +180,7 @@
                 I.store(I.load(bias, lane) + ((a + d) + (b + e)), bias, lane)
                 let left: InlineArray<N, I.V> = Winograd.outputs(I.self, a, d * unit)
                 let right: InlineArray<N, I.V> = Winograd.outputs(I.self, b * unit, e * (unit * unit))
-                var to = target + (tile &* step &+ lane) &* I.scalarSize
+                var to = target + (tile &* width &+ lane) &* I.scalarSize
                 for i in 0..<N {
                     I.store(left[i], to, 0)
                     I.store(right[i], to, place)
@@ -202,24 +198,25 @@
     ) {
         let (size, tiles) = (I.scalarSize, phases[phase])
         let (images, tileRows) = tiles.unit(unit)
-        let steps = images.count * tileRows.count * tiles.strips * tiles.tileColumns
-        let stepStride = tiles.depth / tiles.strips
-        let columns = tiles.taps + 1
-        let first = blocks[together.lowerBound].first
-        for place in 0..<tiles.places {
-            // A phase with a tap less goes without the last point but infinity.
-            let row = place / columns < tiles.rowTaps ? place / columns : tiles.taps
-            let column = place % columns
-            let gradient = gradients + (2 * row + (column == tiles.taps ? 1 : 0)) * gradientPlane * size
-            let target = sums + (firstPlaces[phase] + place) * sumPlane * size
-            for block in blocks[together] {
-                WinogradProduct(
-                    a: inputs + place * tiles.plane * size, rowStride: 1, stepStride: stepStride, rows: rows,
-                    steps: steps, b: gradient + (block.first - first) * tiles.room * size,
-                    sums: target + block.first * roundedRows * size, continues: continues
-                ).compute(
-                    I.self, vectors: block.vectors, other: gradientPlane,
-                    point: column == tiles.taps ? 0 : Winograd.points[column])
+        let steps = images.count * tileRows.count * tiles.tileColumns
+        let (inputPlane, channelStride, tileStride) = (tiles.plane, tiles.channelStride, tiles.tileStride)
+        let (rowTaps, taps, blockRoom) = (tiles.rowTaps, tiles.taps, tiles.room)
+        let (first, firstPlace) = (blocks[together.lowerBound].first, firstPlaces[phase])
+        for i in 0...rowTaps {
+            for j in 0...taps {
+                let place = i &* (taps &+ 1) &+ j
+                // A phase with a tap less goes without the last point but infinity.
+                let row = i < rowTaps ? i : taps
+                let gradient = gradients + (2 &* row &+ (j == taps ? 1 : 0)) &* gradientPlane &* size
+                let target = sums + (firstPlace &+ place) &* sumPlane &* size
+                for index in together {
+                    let block = blocks[index]
+                    WinogradProduct(
+                        a: inputs + place &* inputPlane &* size, rowStride: channelStride, stepStride: tileStride,
+                        rows: rows, steps: steps, b: gradient + (block.first &- first) &* blockRoom &* size,
+                        sums: target + block.first &* roundedRows &* size, continues: continues
+                    ).compute(I.self, vectors: block.vectors, other: gradientPlane, point: j == taps ? 0 : j)
+                }
             }
         }
     }

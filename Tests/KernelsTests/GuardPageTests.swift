@@ -107,6 +107,8 @@ import Testing
         ConvolutionTests.shape(4, 32, 17, 17, 37, 3, 3, pad: (0, 0, 1, 0)),
         ConvolutionTests.shape(16, 32, 16, 16, 33, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)),
         ConvolutionTests.shape(24, 3, 11, 9, 17, 5, 5),
+        ConvolutionTests.shape(5, 3, 19, 37, 16, 5, 5, pad: (0, 3, 3, 0)),
+        ConvolutionTests.shape(3, 4, 30, 33, 17, 4, 4, pad: (1, 0, 1, 2)),
         ConvolutionTests.shape(6, 19, 15, 16, 17, 5, 5, pad: (2, 1, 0, 2)),
         ConvolutionTests.shape(1, 3, 61, 79, 19, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
     ]

@@ -89,10 +89,13 @@ import Testing
 
     /// Of these only the gradient of the weights goes that way.
     static let largerFilters = [
-        // Few channels, side by side: two strips in AVX2, more in AVX-512; an odd number of rows of tiles.
+        // Few channels, as planes: rows shorter and longer than two vectors, even and odd, with padding of any kind.
         ConvolutionTests.shape(24, 3, 11, 9, 17, 5, 5),
         ConvolutionTests.shape(32, 3, 10, 12, 16, 5, 5),
         ConvolutionTests.shape(6, 4, 20, 19, 17, 5, 5, pad: (2, 1, 0, 2)),
+        ConvolutionTests.shape(5, 3, 19, 37, 16, 5, 5, pad: (0, 3, 3, 0)),
+        ConvolutionTests.shape(5, 4, 17, 41, 18, 4, 4, pad: (1, 0, 1, 2)),
+        ConvolutionTests.shape(7, 3, 32, 32, 16, 5, 5),
         // Large images: units of some rows, which share rows of the input.
         ConvolutionTests.shape(1, 3, 43, 95, 17, 5, 5, pad: (2, 2, 2, 2)),
         ConvolutionTests.shape(2, 9, 41, 25, 17, 4, 4, pad: (1, 2, 1, 2)),
@@ -154,6 +157,7 @@ import Testing
         ConvolutionTests.shape(9, 20, 17, 19, 24, 5, 5, pad: (2, 2, 2, 2)),
         ConvolutionTests.shape(16, 32, 16, 16, 33, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1)),
         ConvolutionTests.shape(1, 3, 61, 79, 19, 7, 7, stride: (2, 2), pad: (3, 3, 3, 3)),
+        ConvolutionTests.shape(19, 3, 18, 21, 17, 5, 5, pad: (1, 2, 1, 2)),
     ])
     func anyNumberOfThreadsGivesTheSameBits(_ s: Shape) {
         let tests = ConvolutionTests()
