@@ -8,7 +8,8 @@
 // broadcast weights, R·V FMA. AVX2 (16 registers) 4×3: 12 accumulators + 3 + 1. AVX-512 (32) 8×3: 24 + 3 + 1. Baseline
 // 4×2: 8 + 2 + 2 (a product needs a register of its own). What is left of a row of tiles takes tiles of 2 and 1 vectors.
 // Blocking: 32 input channels at a time, so that a tile's weights (32·9·R scalars) stay in the first-level cache;
-// partial sums wait in a scratch row of R·positions. Weights are packed once a call as [block][channel][tap][R].
+// partial sums wait in a scratch row of R·positions. Weights are packed once a call as [block][channel][tap][R], a row of
+// biases before each block.
 // Where rows are about whole vectors, tiles keep to a row and write their outputs at once: ConvolutionRows.swift.
 
 /// Runs a correlation over all images: packs, then one chunk an image and group (or, when there are few, a chunk a piece of
@@ -35,14 +36,13 @@ func flatCorrelation<I: ISA, let R: Int, let V: Int>(
         let packed = scratch
         let planeMemory = packed + c.groups * weightCount * size
         let rowMemory = planeMemory + planesCount * planes * size
-        Parallel.forEach(chunks: c.groups * blocks, work: c.groups * weightCount) { _, chunk in
-            let (group, block) = (chunk / blocks, chunk % blocks)
-            let source = w + group * c.weightGroup * size
+        Parallel.forEach(chunks: c.groups * blocks.count, work: c.groups * weightCount) { _, chunk in
+            let (group, block) = (chunk / blocks.count, blocks[chunk % blocks.count])
             for phase in phases {
-                let count = c.inChannels * phase.offsets.count * R
                 packFilters(
-                    I.self, rowsType, c, phase, block, source,
-                    packed + (group * weightCount + phase.weights + block * count) * size)
+                    I.self, c, phase, block, w + group * c.weightGroup * size,
+                    bias.map { $0 + group * c.outChannels * size },
+                    packed + (group * weightCount + phase.weights + block.first * phase.packedRows(c)) * size)
             }
         }
         let imageIn = c.groups * c.inChannels * c.height * c.width
@@ -60,33 +60,37 @@ func flatCorrelation<I: ISA, let R: Int, let V: Int>(
             let area = c.outHeight * c.outWidth
             let output = y + unit * c.outChannels * area * size
             for phase in phases {
-                let count = c.inChannels * phase.offsets.count
+                let packedRows = phase.packedRows(c)
                 for piece in pieces {
-                    for block in plan.keepsToRows ? 0..<blocks : piece..<piece + 1 {
-                        let weights = packed + (group * weightCount + phase.weights + block * count * R) * size
-                        let shift = bias.map { $0 + (group * c.outChannels + block * R) * size }
-                        let used = min(R, c.outChannels - block * R)
-                        let target = output + block * R * area * size
+                    for index in plan.keepsToRows ? 0..<blocks.count : piece..<piece + 1 {
+                        let block = blocks[index]
+                        let weights = packed + (group * weightCount + phase.weights + block.first * packedRows) * size
+                        let used = min(block.rows, c.outChannels - block.first)
+                        let target = output + block.first * area * size
                         if plan.keepsToRows {
                             let row = piece * plan.rowsAtOnce
-                            FlatRows(
-                                terms: phase.terms.address(0), termCount: count,
+                            let tile = FlatRows(
+                                terms: phase.terms.address(0), termCount: packedRows - 1,
                                 x: planes + row * layout.rowStride * size, rowStride: layout.rowStride, w: weights,
-                                bias: shift, relu: relu, y: target + row * c.outWidth * size,
+                                relu: relu, y: target + row * c.outWidth * size,
                                 rows: min(plan.rowsAtOnce, c.outHeight - row), columns: c.outWidth, area: area,
-                                used: used
-                            ).compute(I.self, rowsType, vectors: plan.rowVectors)
+                                used: used)
+                            if block.rows == 6 {
+                                tile.compute(I.self, InlineArray<6, Void>.self, vectors: plan.rowVectors)
+                            } else {
+                                tile.compute(I.self, rowsType, vectors: plan.rowVectors)
+                            }
                         } else {
                             flatBlock(
                                 I.self, rowsType, vectorsType, c, layout, phase, planes, weights,
-                                rowMemory + worker * R * positions * size, positions, target, used, shift, relu)
+                                rowMemory + worker * R * positions * size, positions, target, used, relu)
                         }
                     }
                 }
             }
         }
         // A piece: some rows, which stay in the first-level cache while all blocks pass by, or one block.
-        let pieces = plan.keepsToRows ? (c.outHeight + plan.rowsAtOnce - 1) / plan.rowsAtOnce : blocks
+        let pieces = plan.keepsToRows ? (c.outHeight + plan.rowsAtOnce - 1) / plan.rowsAtOnce : blocks.count
         if perImage {
             Parallel.forEach(chunks: units, work: work, workers: threads) { worker, unit in
                 let target = planeMemory + worker * planes * size
@@ -107,24 +111,27 @@ func flatCorrelation<I: ISA, let R: Int, let V: Int>(
     }
 }
 
-/// Weights of R output channels as [channel][tap][R], zeros where there are fewer.
+/// Biases (or zeros) of a block of output channels, then weights as [channel][tap][row], zeros where there are fewer.
 @inlinable @inline(__always)
-func packFilters<I: ISA, let R: Int>(
-    _: I.Type, _: InlineArray<R, Void>.Type, _ c: Correlation, _ phase: FlatPhase, _ block: Int, _ w: UnsafeRawPointer,
-    _ target: UnsafeMutableRawPointer
+func packFilters<I: ISA>(
+    _: I.Type, _ c: Correlation, _ phase: FlatPhase, _ block: FlatBlock, _ w: UnsafeRawPointer,
+    _ bias: UnsafeRawPointer?, _ target: UnsafeMutableRawPointer
 ) {
-    let from = w.assumingMemoryBound(to: I.Scalar.self)
+    let from = w.assumingMemoryBound(to: I.Scalar.self) + block.first * c.weightOut
     var to = target.assumingMemoryBound(to: I.Scalar.self)
-    let used = min(R, c.outChannels - block * R)
+    let used = min(block.rows, c.outChannels - block.first)
+    for r in 0..<block.rows { to[r] = 0 }
+    if let bias { copyRow(I.self, used, bias + block.first * I.scalarSize, target) }
+    to += block.rows
     let taps = phase.elements.count
     phase.elements.withUnsafeBufferPointer { elements in
         for channel in 0..<c.inChannels {
-            let source = from + (channel &* c.weightIn &+ block &* R &* c.weightOut)
+            let source = from + channel &* c.weightIn
             for tap in 0..<taps {
                 let element = elements[tap]
                 for r in 0..<used { to[r] = source[r &* c.weightOut &+ element] }
-                for r in used..<R { to[r] = 0 }
-                to += R
+                for r in used..<block.rows { to[r] = 0 }
+                to += block.rows
             }
         }
     }
@@ -167,10 +174,10 @@ func fillPlanes<I: ISA>(
 func flatBlock<I: ISA, let R: Int, let V: Int>(
     _: I.Type, _ rowsType: InlineArray<R, Void>.Type, _ vectorsType: InlineArray<V, Void>.Type, _ c: Correlation,
     _ layout: FlatLayout, _ phase: FlatPhase, _ planes: UnsafeRawPointer, _ weights: UnsafeRawPointer,
-    _ sums: UnsafeMutableRawPointer, _ sumStride: Int, _ y: UnsafeMutableRawPointer, _ used: Int,
-    _ bias: UnsafeRawPointer?, _ relu: Bool
+    _ sums: UnsafeMutableRawPointer, _ sumStride: Int, _ y: UnsafeMutableRawPointer, _ used: Int, _ relu: Bool
 ) {
     let size = I.scalarSize
+    let factors = weights + R * size
     let taps = phase.offsets.count
     let positions = phase.rows == 0 ? 0 : (phase.rows - 1) * layout.rowStride + phase.columns
     let vectors = (positions + I.width - 1) / I.width
@@ -181,7 +188,7 @@ func flatBlock<I: ISA, let R: Int, let V: Int>(
             let depth = min(flatDepth, c.inChannels - channel)
             let first = channel == 0
             let x = planes + channel * layout.planeSize * size
-            let w = weights + channel * taps * R * size
+            let w = factors + channel * taps * R * size
             var vector = 0
             while vector < vectors {
                 let at = vector &* I.width &* size
@@ -208,7 +215,7 @@ func flatBlock<I: ISA, let R: Int, let V: Int>(
         } while channel < c.inChannels
     }
     for r in 0..<used {
-        let shift = bias.map { I.broadcast($0, r) } ?? .zero
+        let shift = I.broadcast(weights, r)
         let source = sums + r * sumStride * size
         let plane = y + r * c.outHeight * c.outWidth * size
         for row in 0..<phase.rows {

@@ -75,18 +75,41 @@ func floorDivide(_ a: Int, _ b: Int) -> (quotient: Int, remainder: Int) {
         (self.row, self.column, self.weights) = (row, column, weights)
         (rows, columns) = (c.phaseRows(row), c.phaseColumns(column))
     }
+
+    /// Rows of a block's packed weights: the bias, then one for each channel and tap.
+    @inlinable func packedRows(_ c: Correlation) -> Int { c.inChannels * offsets.count + 1 }
 }
 
 /// Channels of the input that are worked through at a time.
 @usableFromInline let flatDepth = 32
+
+/// The output channels of a tile: the first of them, and for how many there is room.
+@usableFromInline struct FlatBlock: Sendable {
+    @usableFromInline let first, rows: Int
+    @inlinable init(first: Int, rows: Int) { (self.first, self.rows) = (first, rows) }
+
+    /// Cuts channels into blocks of `rows`, or of 6 and, where that leaves fewer in vain, some of 4.
+    @inlinable
+    static func cut(_ channels: Int, _ rows: Int, isTall: Bool) -> [FlatBlock] {
+        var (blocks, first): ([FlatBlock], Int) = ([], 0)
+        while first < channels {
+            let left = channels - first
+            let some = isTall && left > 4 && left != 8 && left != 7 ? 6 : rows
+            blocks.append(FlatBlock(first: first, rows: some))
+            first += some
+        }
+        return blocks
+    }
+}
 
 /// What follows from the shape alone.
 @usableFromInline final class FlatPlan<I: ISA>: Sendable {
     @usableFromInline let c: Correlation
     @usableFromInline let layout: FlatLayout
     @usableFromInline let phases: [FlatPhase]
-    /// Tiles of a group's output channels, and scalars of its packed weights.
-    @usableFromInline let blocks, weightCount: Int
+    /// Output channels of a group: those of a tile each, and scalars of their packed weights.
+    @usableFromInline let blocks: [FlatBlock]
+    @usableFromInline let weightCount: Int
     /// Whether tiles keep to a row, of how many vectors they are then, and how many rows are worked on together.
     @usableFromInline let keepsToRows: Bool
     @usableFromInline let rowVectors, rowsAtOnce: Int
@@ -94,21 +117,22 @@ func floorDivide(_ a: Int, _ b: Int) -> (quotient: Int, remainder: Int) {
     @inlinable
     init(_ s: ConvolutionShape, isBackward: Bool) {
         let c = isBackward ? Correlation(backward: s) : Correlation(forward: s)
-        let tileRows = I.hasManyRegisters ? 8 : 4  // as `run` takes them
-        let (layout, blocks) = (FlatLayout(c), (c.outChannels + tileRows - 1) / tileRows)
-        var (phases, count): ([FlatPhase], Int) = ([], 0)
-        for (row, column) in c.phases {
-            let phase = FlatPhase(I.self, c, layout, row, column, weights: count)
-            count += blocks * c.inChannels * phase.offsets.count * tileRows
-            phases.append(phase)
-        }
-        (self.c, self.layout, self.phases) = (c, layout, phases)
-        (self.blocks, weightCount) = (blocks, count)
+        let layout = FlatLayout(c)
         keepsToRows = Self.keepsToRows(s, isBackward: isBackward)
         // The widest that makes no more vectors of a row than one would.
         let vectors = Self.vectors(c.outWidth)
         let most = I.width * I.scalarSize == 16 ? 2 : 3
         rowVectors = (1...most).last { vectors % $0 == 0 && $0 * I.width <= c.outWidth } ?? 1
+        let isTall = keepsToRows && rowVectors < 3 && I.width * I.scalarSize == 32
+        blocks = FlatBlock.cut(c.outChannels, I.hasManyRegisters ? 8 : 4, isTall: isTall)
+        let rows = blocks.reduce(0) { $0 + $1.rows }
+        var (phases, count): ([FlatPhase], Int) = ([], 0)
+        for (row, column) in c.phases {
+            let phase = FlatPhase(I.self, c, layout, row, column, weights: count)
+            count += rows * phase.packedRows(c)
+            phases.append(phase)
+        }
+        (self.c, self.layout, self.phases, weightCount) = (c, layout, phases, count)
         rowsAtOnce = max(4, 16_384 / max(1, c.inChannels * layout.usedPhases.count * layout.rowStride * I.scalarSize))
     }
 

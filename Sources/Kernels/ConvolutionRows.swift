@@ -1,10 +1,11 @@
 // Tiles of the flat correlation kernel that keep to a row of outputs, and write them at once.
 //
-// Planes, weights and register tile are those of ConvolutionFlat.swift: R output channels × V vectors of positions. A row
-// is cut into tiles from the left; the last one ends with the row and computes some outputs a second time. So nothing is
-// read or written beside the rows, there is no scratch memory for sums, and bias and ReLU cost nothing. V, at
-// most that of the flat tile, divides the vectors of a row: two for 28 or 224 columns, three for 24 (AVX2). Tiles follow each
-// other along a row, as memory is written fastest in order: one column of tiles after the other took half as long again.
+// Planes and weights are those of ConvolutionFlat.swift, and so is the register tile but with AVX2: there, 4×2 sums are just
+// as many as the latency of FMA asks for, and 6×2 leave it some slack (12 + 2 + 1 registers; 4×2 for the last channels).
+// A row is cut into tiles from the left; the last one ends with the row and computes some outputs a second time. So nothing
+// is read or written beside the rows, there is no scratch memory for sums, and bias and ReLU cost nothing. V, at most that
+// of the flat tile, divides the vectors of a row: two for 28 or 224 columns, three for 24 (AVX2). Tiles follow each other
+// along a row, as memory is written fastest in order: one column of tiles after the other took half as long again.
 // With one channel and 3×3 filters, where a sum has nine terms, storing sums and copying them out takes longer than summing.
 
 /// R output channels of one image: what is summed and where it goes.
@@ -15,9 +16,8 @@
     /// Padded planes, whose rows are `rowStride` scalars apart.
     @usableFromInline let x: UnsafeRawPointer
     @usableFromInline let rowStride: Int
-    /// [term][R].
+    /// R biases, then weights as [term][R].
     @usableFromInline let w: UnsafeRawPointer
-    @usableFromInline let bias: UnsafeRawPointer?
     @usableFromInline let relu: Bool
     /// Planes of `area` scalars; the first `used` of R are written.
     @usableFromInline let y: UnsafeMutableRawPointer
@@ -26,10 +26,10 @@
     @inlinable @inline(__always)
     init(
         terms: UnsafePointer<Int>, termCount: Int, x: UnsafeRawPointer, rowStride: Int, w: UnsafeRawPointer,
-        bias: UnsafeRawPointer?, relu: Bool, y: UnsafeMutableRawPointer, rows: Int, columns: Int, area: Int, used: Int
+        relu: Bool, y: UnsafeMutableRawPointer, rows: Int, columns: Int, area: Int, used: Int
     ) {
         (self.terms, self.termCount, self.x, self.rowStride, self.w) = (terms, termCount, x, rowStride, w)
-        (self.bias, self.relu, self.y) = (bias, relu, y)
+        (self.relu, self.y) = (relu, y)
         (self.rows, self.columns, self.area, self.used) = (rows, columns, area, used)
     }
 
@@ -48,6 +48,7 @@
         _: I.Type, _: InlineArray<R, Void>.Type, _: InlineArray<V, Void>.Type
     ) {
         let size = I.scalarSize
+        let floor = I.V(repeating: relu ? 0 : -.infinity)
         for row in 0..<rows {
             var column = 0
             while column < columns {
@@ -55,7 +56,8 @@
                 let place = x + (row &* rowStride &+ start) &* size
                 let target = y + (row &* columns &+ start) &* size
                 var acc = InlineArray<R, InlineArray<V, I.V>>(repeating: .init(repeating: .zero))
-                var weight = w
+                for r in 0..<R { for v in 0..<V { acc[r][v] = I.broadcast(w, r) } }
+                var weight = w + R &* size
                 for term in 0..<termCount {
                     let source = place + terms[term]
                     var xv = InlineArray<V, I.V>(repeating: .zero)
@@ -66,12 +68,14 @@
                     }
                     weight += R &* size
                 }
-                for r in 0..<R where r < used {
-                    let shift = bias.map { I.broadcast($0, r) } ?? .zero
+                // Backwards: what is too much of R goes where the last that is used follows. No branch, so that the loop is
+                // unrolled and sums are in registers.
+                for i in 0..<R {
+                    let r = R &- 1 &- i
+                    let plane = min(r, used &- 1) &* area
                     for v in 0..<V {
-                        var value = acc[r][v] + shift
-                        if relu { value = I.select(value, lessThan: .zero, .zero, value) }
-                        I.store(value, target, r &* area &+ v &* I.width)
+                        let value = I.select(acc[r][v], lessThan: floor, floor, acc[r][v])
+                        I.store(value, target, plane &+ v &* I.width)
                     }
                 }
                 column &+= V &* I.width
