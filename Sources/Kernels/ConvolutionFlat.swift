@@ -7,6 +7,7 @@
 // Register tile: R output channels × V vectors of positions; inner loop over channel and tap: V unaligned loads, R
 // broadcast weights, R·V FMA. AVX2 (16 registers) 4×3: 12 accumulators + 3 + 1. AVX-512 (32) 8×3: 24 + 3 + 1. Baseline
 // 4×2: 8 + 2 + 2 (a product needs a register of its own). What is left of a row of tiles takes tiles of 2 and 1 vectors.
+// One, two or three output channels (depthwise, the gradient of an image) take 1×8, 2×4 and 3×4, nothing in vain.
 // Blocking: 32 input channels at a time, so that a tile's weights (32·9·R scalars) stay in the first-level cache;
 // partial sums wait in a scratch row of R·positions. Weights are packed once a call as [block][channel][tap][R], a row of
 // biases before each block.
@@ -252,15 +253,32 @@ func flatTile<I: ISA, let R: Int, let V: Int>(
     for _ in 0..<depth {
         for tap in 0..<taps {
             let source = plane + offsets[tap] &* I.scalarSize
-            var xv = InlineArray<V, I.V>(repeating: .zero)
-            for v in 0..<V { xv[v] = I.load(source, v &* I.width) }
-            for r in 0..<R {
-                let value = I.broadcast(weight, r)
-                for v in 0..<V { I.fma(&acc[r][v], value, xv[v]) }
-            }
+            addTerm(I.self, &acc, source, weight)
             weight += R &* I.scalarSize
         }
         plane += planeSize &* I.scalarSize
     }
     for r in 0..<R { for v in 0..<V { I.store(acc[r][v], sums, r &* sumStride &+ v &* I.width) } }
+}
+
+/// A term of R×V sums; of the two kinds of factors, the fewer are held in registers.
+@inlinable @inline(__always)
+func addTerm<I: ISA, let R: Int, let V: Int>(
+    _: I.Type, _ acc: inout InlineArray<R, InlineArray<V, I.V>>, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer
+) {
+    if R < V {
+        var weights = InlineArray<R, I.V>(repeating: .zero)
+        for r in 0..<R { weights[r] = I.broadcast(w, r) }
+        for v in 0..<V {
+            let value = I.load(x, v &* I.width)
+            for r in 0..<R { I.fma(&acc[r][v], weights[r], value) }
+        }
+    } else {
+        var values = InlineArray<V, I.V>(repeating: .zero)
+        for v in 0..<V { values[v] = I.load(x, v &* I.width) }
+        for r in 0..<R {
+            let value = I.broadcast(w, r)
+            for v in 0..<V { I.fma(&acc[r][v], value, values[v]) }
+        }
+    }
 }

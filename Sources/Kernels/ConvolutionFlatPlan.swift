@@ -121,10 +121,11 @@ func floorDivide(_ a: Int, _ b: Int) -> (quotient: Int, remainder: Int) {
         keepsToRows = Self.keepsToRows(s, isBackward: isBackward)
         // The widest that makes no more vectors of a row than one would.
         let vectors = Self.vectors(c.outWidth)
-        let most = I.width * I.scalarSize == 16 ? 2 : 3
+        let most = I.width * I.scalarSize == 16 && c.outChannels > 3 ? 2 : c.outChannels > 3 ? 3 : 4
         rowVectors = (1...most).last { vectors % $0 == 0 && $0 * I.width <= c.outWidth } ?? 1
         let isTall = keepsToRows && rowVectors < 3 && I.width * I.scalarSize == 32
-        blocks = FlatBlock.cut(c.outChannels, I.hasManyRegisters ? 8 : 4, isTall: isTall)
+        blocks = FlatBlock.cut(
+            c.outChannels, c.outChannels < 4 ? max(1, c.outChannels) : I.hasManyRegisters ? 8 : 4, isTall: isTall)
         let rows = blocks.reduce(0) { $0 + $1.rows }
         var (phases, count): ([FlatPhase], Int) = ([], 0)
         for (row, column) in c.phases {
@@ -157,18 +158,32 @@ func floorDivide(_ a: Int, _ b: Int) -> (quotient: Int, remainder: Int) {
         return keepsToRows(s, isBackward: isBackward) && terms * vectors(columns) * I.width <= 80 * columns
     }
 
-    /// Runs the correlation with the tile that suits the registers.
+    /// Runs the correlation with the tile that suits the registers and the number of output channels.
     @inlinable
     func run(
         _ x: UnsafeRawPointer, _ w: UnsafeRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool,
         _ y: UnsafeMutableRawPointer
     ) {
-        if I.hasManyRegisters {
-            flatCorrelation(I.self, InlineArray<8, Void>.self, InlineArray<3, Void>.self, self, x, w, bias, relu, y)
-        } else if I.width * I.scalarSize == 32 {
-            flatCorrelation(I.self, InlineArray<4, Void>.self, InlineArray<3, Void>.self, self, x, w, bias, relu, y)
-        } else {
-            flatCorrelation(I.self, InlineArray<4, Void>.self, InlineArray<2, Void>.self, self, x, w, bias, relu, y)
+        switch c.outChannels {
+        case ...1: run(x, w, bias, relu, y, InlineArray<1, Void>.self, InlineArray<8, Void>.self)
+        case 2: run(x, w, bias, relu, y, InlineArray<2, Void>.self, InlineArray<4, Void>.self)
+        case 3: run(x, w, bias, relu, y, InlineArray<3, Void>.self, InlineArray<4, Void>.self)
+        default:
+            if I.hasManyRegisters {
+                run(x, w, bias, relu, y, InlineArray<8, Void>.self, InlineArray<3, Void>.self)
+            } else if I.width * I.scalarSize == 32 {
+                run(x, w, bias, relu, y, InlineArray<4, Void>.self, InlineArray<3, Void>.self)
+            } else {
+                run(x, w, bias, relu, y, InlineArray<4, Void>.self, InlineArray<2, Void>.self)
+            }
         }
+    }
+
+    @inlinable @inline(__always)
+    func run<let R: Int, let V: Int>(
+        _ x: UnsafeRawPointer, _ w: UnsafeRawPointer, _ bias: UnsafeRawPointer?, _ relu: Bool,
+        _ y: UnsafeMutableRawPointer, _ rows: InlineArray<R, Void>.Type, _ vectors: InlineArray<V, Void>.Type
+    ) {
+        flatCorrelation(I.self, rows, vectors, self, x, w, bias, relu, y)
     }
 }

@@ -37,6 +37,7 @@
     @inlinable @inline(__always)
     func compute<I: ISA, let R: Int>(_: I.Type, _ rowsType: InlineArray<R, Void>.Type, vectors: Int) {
         switch vectors {
+        case 4 where R < 4: compute(I.self, rowsType, InlineArray<4, Void>.self)
         case 3: compute(I.self, rowsType, InlineArray<3, Void>.self)
         case 2: compute(I.self, rowsType, InlineArray<2, Void>.self)
         default: compute(I.self, rowsType, InlineArray<1, Void>.self)
@@ -60,12 +61,7 @@
                 var weight = w + R &* size
                 for term in 0..<termCount {
                     let source = place + terms[term]
-                    var xv = InlineArray<V, I.V>(repeating: .zero)
-                    for v in 0..<V { xv[v] = I.load(source, v &* I.width) }
-                    for r in 0..<R {
-                        let value = I.broadcast(weight, r)
-                        for v in 0..<V { I.fma(&acc[r][v], value, xv[v]) }
-                    }
+                    addTerm(I.self, &acc, source, weight)
                     weight += R &* size
                 }
                 // Backwards: what is too much of R goes where the last that is used follows. No branch, so that the loop is
